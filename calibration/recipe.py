@@ -1,0 +1,80 @@
+"""The recipe: what a station needs beside the plan to judge a part. Thresholds are data.
+
+Scores stay raw in the graph; here stands, per product, where good ends. A recipe is one JSON
+file that people may read and version.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from engine.types import InputError, UnknownProductError
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Threshold(BaseModel):
+    """Where good ends for one product, and the evidence for it.
+
+    ``score`` and ``map`` are in the raw unit of :class:`engine.types.Prediction`;
+    ``interval`` is the 95 % confidence interval of the score quantile; ``goods`` is how many
+    good parts it was taken from; ``min_area_px`` is the smallest region worth reporting, in
+    pixels of the picture.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    score: float
+    map: float
+    interval: tuple[float, float]
+    false_reject_rate: Share
+    goods: Annotated[int, Field(ge=1)]
+    min_area_px: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _interval_is_ordered(self) -> Self:
+        if self.interval[0] > self.interval[1]:
+            raise ValueError("the interval's lower end is above its upper end")
+        return self
+
+
+class Recipe(BaseModel):
+    """Thresholds per product, bound to the bundle they were measured with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    name: str
+    bundle_sha256: str
+    products: dict[str, Threshold]
+
+    def threshold(self, product: str) -> Threshold:
+        """The threshold of one product; :class:`UnknownProductError` if it has none."""
+        try:
+            return self.products[product]
+        except KeyError:
+            raise UnknownProductError(product, self.products) from None
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe file; :class:`InputError` names the file and the first thing wrong in it."""
+    try:
+        return Recipe.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no recipe at {path}: make one with 'inspector calibrate'."
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"The recipe {path} is not usable: {where}: {first['msg']}.") from error
+
+
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a recipe whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(path.suffix + ".part")
+    part.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    part.replace(path)

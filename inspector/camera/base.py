@@ -1,0 +1,80 @@
+"""A camera is a context manager that iterates frames: stopping is leaving the loop.
+
+A lost or spoilt frame is data. It arrives as a :class:`Frame` that carries its fault, or as a gap
+in ``frame_id``; it is never skipped in silence.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import TracebackType
+from typing import Protocol, Self
+
+from engine.types import Image, Mask
+
+
+class FrameFault(StrEnum):
+    """What a camera knows to be wrong with a frame it hands over."""
+
+    INCOMPLETE = "incomplete_frame"
+    NOT_A_PICTURE = "not_a_picture"
+    WRONG_FORMAT = "wrong_format"
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """What a simulator or a labelled folder knows about a part. A real line has none.
+
+    ``mask`` is ``(H, W)`` bool, or None where only the label is known; ``defect`` is the kind
+    of defect ("good" for none) and ``caption`` says it in words.
+    """
+
+    defect: str
+    caption: str
+    mask: Mask | None = None
+
+    @property
+    def is_defective(self) -> bool:
+        return self.defect != "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One trigger's picture.
+
+    ``frame_id`` counts the camera's triggers from 0, so a gap is a lost frame; ``grabbed_at`` is
+    UTC; ``grab_ms`` is what the grab took; ``product`` is set where the source knows it;
+    ``fault`` is set, and ``image`` may be None, where the camera knows that the frame is spoilt.
+    """
+
+    frame_id: int
+    image: Image | None
+    grabbed_at: datetime
+    grab_ms: float
+    camera: str
+    source: str = ""  # a file name, a buffer id: where a person finds the picture again
+    product: str | None = None
+    fault: FrameFault | None = None
+    truth: GroundTruth | None = None
+
+
+class Camera(Protocol):
+    """What every camera offers, real, folder or simulated; one test suite serves all."""
+
+    name: str
+    triggered: bool
+    """True where one frame belongs to one part, so that a lost frame is a part not seen."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames until the source ends (folder), or for ever; leave the loop to stop."""
+        ...
