@@ -23,7 +23,9 @@ class Reason(StrEnum):
 
     DEFECT = "defect"
     LOST_FRAME = "lost_frame"
+    OUT_OF_ORDER = "out_of_order"
     LATE_FRAME = "late_frame"
+    LATE_RESULT = "late_result"
     INCOMPLETE_FRAME = "incomplete_frame"
     NOT_A_PICTURE = "not_a_picture"
     WRONG_FORMAT = "wrong_format"
@@ -33,6 +35,11 @@ class Reason(StrEnum):
     UNKNOWN_PRODUCT = "unknown_product"
     INVALID_SCORE = "invalid_score"
     INFERENCE_ERROR = "inference_error"
+
+
+class Alarm(StrEnum):
+    """What went wrong beside the verdict, which stands all the same."""
+
     PICTURE_NOT_SAVED = "picture_not_saved"
 
 
@@ -57,8 +64,11 @@ class Inspection:
     """One trigger, one verdict, one record.
 
     ``prediction`` is None when the model was not asked (a FAULT); ``threshold`` is the raw score
-    above which the part is NG; ``pictures`` names the saved files, relative to the folder of the
-    database; ``stages_ms`` holds grab, pre, infer, post, judge and what sinks add to it.
+    above which the part is NG; ``pictures`` names the saved files (overlay, crop, picture),
+    relative to the folder of the database; ``stages_ms`` holds grab, check, pre, infer, post,
+    judge and what sinks add to it; ``lost_before`` counts the frames a free-running camera lost
+    just before this one (a triggered camera's lost frames are records of their own); ``alarm``
+    is what a person must look after, though the verdict stands.
     """
 
     id: str  # a UUIDv7: sorts by time
@@ -73,3 +83,5 @@ class Inspection:
     regions: tuple[Region, ...] = ()
     stages_ms: Mapping[str, float] = field(default_factory=dict)
     pictures: Mapping[str, Path] = field(default_factory=dict)
+    lost_before: int = 0
+    alarm: Alarm | None = None
