@@ -1,0 +1,68 @@
+"""Start, pause and stop, from the window's thread, for the thread that inspects."""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from threading import Condition
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class RunState(StrEnum):
+    """Ready → running ⇄ paused → stopped. Stopped is final: the next run has its own control."""
+
+    READY = "ready"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+class Control:
+    """One run's switch. Safe to use from any thread; calls that change nothing are harmless.
+
+    Pause is not stop: while paused no frame is drawn from the camera, and the run goes on.
+    """
+
+    def __init__(self) -> None:
+        self._state = RunState.READY
+        self._changed = Condition()
+
+    @property
+    def state(self) -> RunState:
+        with self._changed:
+            return self._state
+
+    def start(self) -> None:
+        """Begin, or go on after a pause. A stopped run stays stopped."""
+        self._become(RunState.RUNNING)
+
+    def pause(self) -> None:
+        self._become(RunState.PAUSED)
+
+    def stop(self) -> None:
+        self._become(RunState.STOPPED)
+
+    def gate(self, frames: Iterable[T]) -> Iterator[T]:
+        """Pass frames on while running, draw none while ready or paused, end when stopped.
+
+        A frame already drawn is passed on, whatever was pressed meanwhile: its part went by.
+        """
+        source = iter(frames)
+        while self._wait_until_running():
+            try:
+                frame = next(source)
+            except StopIteration:
+                return
+            yield frame
+
+    def _become(self, state: RunState) -> None:
+        with self._changed:
+            if self._state is not RunState.STOPPED:
+                self._state = state
+                self._changed.notify_all()
+
+    def _wait_until_running(self) -> bool:
+        """Whether to go on: true once running, false once stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._state in (RunState.RUNNING, RunState.STOPPED))
+            return self._state is RunState.RUNNING
