@@ -1,0 +1,131 @@
+"""The bundle: the folder that carries a trained model from training to every station.
+
+    manifest.json   what it is (:class:`engine.manifest.Manifest`)
+    trunk.onnx      image, product → coarse, condition, film, distance
+    step.onnx       x, coarse, condition, film, keep → x_next, logits: one refinement step
+    head.onnx       logits, distance, product → map, score
+    prompts.json    the words, prompts.npy their embeddings
+    SHA256SUMS      of every file
+
+Three graphs and not one, so that a plan may take any number of refinement steps
+(:mod:`engine.fuse`). Normalisation is inside ``trunk.onnx`` and nowhere else.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from engine.manifest import Manifest, parse
+from engine.sealed import verify, whole_folder
+
+GRAPHS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "trunk": (("image", "product"), ("coarse", "condition", "film", "distance")),
+    "step": (("x", "coarse", "condition", "film", "keep"), ("x_next", "logits")),
+    "head": (("logits", "distance", "product"), ("map", "score")),
+}
+"""Inputs and outputs of each graph, in order: the contract between training and engine."""
+
+MEND = "copy it again from where it was made"
+
+
+class PromptWords(BaseModel):
+    """What one product is called when it is whole, and when it is not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    normal: tuple[str, ...]
+    abnormal: tuple[str, ...]
+
+
+_WORDS = TypeAdapter(dict[str, PromptWords])
+
+
+@dataclass(frozen=True)
+class PromptTable:
+    """The words of each product, and their embeddings ``(P, 2, D)`` float32: normal, abnormal."""
+
+    words: Mapping[str, PromptWords]
+    embeddings: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle on disk; ``sha256`` is the hash of its SHA256SUMS, so of all of it."""
+
+    folder: Path
+    manifest: Manifest
+    sha256: str
+
+    def graph(self, name: str) -> onnx.ModelProto:
+        """One of the three graphs: "trunk", "step" or "head"."""
+        return onnx.load(self.folder / f"{name}.onnx")
+
+    @cached_property
+    def prompts(self) -> PromptTable:
+        """The prompt table."""
+        words = _WORDS.validate_json((self.folder / "prompts.json").read_bytes())
+        return PromptTable(words, np.load(self.folder / "prompts.npy", allow_pickle=False))
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Verify and open a bundle; :class:`BundleError` names the file and the mend."""
+    sha256 = verify(folder, "bundle", MEND)
+    return Bundle(folder, parse(Manifest, folder / "manifest.json", MEND), sha256)
+
+
+def write_bundle(
+    folder: Path,
+    manifest: Manifest,
+    graphs: Mapping[str, onnx.ModelProto],
+    prompts: PromptTable,
+    *,
+    overwrite: bool = False,
+) -> Bundle:
+    """Write a bundle whole or not at all.
+
+    :class:`InputError` where something else stands at ``folder``, or a bundle and ``overwrite``
+    is false; ValueError where graphs or prompts break the contract.
+    """
+    _check_graphs(graphs)
+    _check_prompts(prompts, manifest)
+    with whole_folder(folder, overwrite=overwrite) as new:
+        _write_text(new / "manifest.json", manifest.model_dump_json(indent=2))
+        for name in GRAPHS:
+            onnx.save(graphs[name], new / f"{name}.onnx")
+        words = {product: words.model_dump() for product, words in prompts.words.items()}
+        _write_text(new / "prompts.json", json.dumps(words, indent=2, ensure_ascii=False))
+        np.save(new / "prompts.npy", prompts.embeddings, allow_pickle=False)
+    return read_bundle(folder)
+
+
+def _check_graphs(graphs: Mapping[str, onnx.ModelProto]) -> None:
+    if set(graphs) != set(GRAPHS):
+        raise ValueError(f"a bundle has the graphs {sorted(GRAPHS)}, not {sorted(graphs)}")
+    for name, (inputs, outputs) in GRAPHS.items():
+        onnx.checker.check_model(graphs[name])
+        graph = graphs[name].graph
+        found = tuple(v.name for v in graph.input), tuple(v.name for v in graph.output)
+        if found != (inputs, outputs):
+            raise ValueError(f"{name}: inputs and outputs are {found}, not {(inputs, outputs)}")
+    opsets = {frozenset((o.domain, o.version) for o in m.opset_import) for m in graphs.values()}
+    if len(opsets) != 1:
+        raise ValueError("the three graphs must be exported with one set of opsets")
+
+
+def _check_prompts(prompts: PromptTable, manifest: Manifest) -> None:
+    if tuple(prompts.words) != manifest.products:
+        raise ValueError("the prompt table's products are not the manifest's, in its order")
+    expected = (len(manifest.products), 2, manifest.text.dim)
+    if prompts.embeddings.shape != expected or prompts.embeddings.dtype != np.float32:
+        raise ValueError(f"the prompt embeddings must be float32 of shape {expected}")
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")

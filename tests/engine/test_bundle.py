@@ -1,0 +1,172 @@
+"""A bundle comes back as it was written, and anything else is refused by name."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from engine.bundle import GRAPHS, Bundle, PromptTable, read_bundle, write_bundle
+from engine.sealed import SUMS, seal
+from engine.types import BundleError, InputError
+from tests.engine.tiny import make_tiny_bundle, tiny_manifest
+
+
+def test_what_was_written_is_read(tiny: Bundle) -> None:
+    assert tiny.manifest == tiny_manifest()
+    assert tiny.prompts.words["disc"].abnormal == ("a broken disc",)
+    assert tiny.prompts.embeddings.shape == (2, 2, 4)
+    for name, (inputs, outputs) in GRAPHS.items():
+        graph = tiny.graph(name).graph
+        assert tuple(value.name for value in graph.input) == inputs
+        assert tuple(value.name for value in graph.output) == outputs
+
+
+def test_the_same_bundle_has_the_same_hash(tiny: Bundle, own_bundle: Path) -> None:
+    again = read_bundle(own_bundle)
+    assert again.sha256 == tiny.sha256
+    assert again.sha256 == hashlib.sha256((own_bundle / SUMS).read_bytes()).hexdigest()
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="needs coreutils")
+def test_sums_are_in_the_format_of_sha256sum(tiny: Bundle) -> None:
+    check = ["sha256sum", "--check", "--strict", SUMS]
+    done = subprocess.run(check, cwd=tiny.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_missing_file_is_named(own_bundle: Path) -> None:
+    (own_bundle / "step.onnx").unlink()
+    with pytest.raises(BundleError, match=r"lacks its file step\.onnx: copy it again"):
+        read_bundle(own_bundle)
+
+
+def test_a_truncated_file_is_named(own_bundle: Path) -> None:
+    trunk = own_bundle / "trunk.onnx"
+    trunk.write_bytes(trunk.read_bytes()[:-1])
+    with pytest.raises(BundleError, match=r"truncated or edited file, trunk\.onnx"):
+        read_bundle(own_bundle)
+
+
+def test_an_edited_byte_is_named(own_bundle: Path) -> None:
+    table = bytearray((own_bundle / "prompts.npy").read_bytes())
+    table[-1] ^= 1
+    (own_bundle / "prompts.npy").write_bytes(table)
+    with pytest.raises(BundleError, match=r"truncated or edited file, prompts\.npy"):
+        read_bundle(own_bundle)
+
+
+def test_an_extra_file_is_named(own_bundle: Path) -> None:
+    (own_bundle / "notes.txt").write_text("mine")
+    with pytest.raises(BundleError, match=r"holds notes\.txt, which is not part of it"):
+        read_bundle(own_bundle)
+
+
+@pytest.mark.parametrize("sums", [b"", b"not a sum\n", b"\xff\xfe\x00"])
+def test_unreadable_sums_are_refused(own_bundle: Path, sums: bytes) -> None:
+    (own_bundle / SUMS).write_bytes(sums)
+    with pytest.raises(BundleError, match="unreadable SHA256SUMS"):
+        read_bundle(own_bundle)
+
+
+def test_no_bundle_at_all_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="There is no bundle at"):
+        read_bundle(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("schema_version", 2, "schema 2, this program reads up to 1: update"),
+        ("schema_version", "one", "is not usable: schema_version"),
+        ("products", [], "is not usable: products"),
+        ("products", ["disc", "disc"], "a product is named twice"),
+        ("surprise", 1, "is not usable: surprise"),
+    ],
+)
+def test_a_wrong_manifest_is_refused(
+    own_bundle: Path, key: str, value: object, sentence: str
+) -> None:
+    path = own_bundle / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    seal(own_bundle)
+    with pytest.raises(BundleError, match=sentence):
+        read_bundle(own_bundle)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"noise_share": [0, 1]}, "needs trained_steps"),
+        ({"noise_share": [0.1 * t for t in range(10)] + [2]}, "rise from 0 to 1"),
+        ({"default_steps": 11}, "default_steps is above"),
+    ],
+)
+def test_a_schedule_that_does_not_fit_is_refused(
+    own_bundle: Path, change: dict[str, object], sentence: str
+) -> None:
+    path = own_bundle / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["refinement"] |= change
+    path.write_text(json.dumps(manifest))
+    seal(own_bundle)
+    with pytest.raises(BundleError, match=sentence):
+        read_bundle(own_bundle)
+
+
+def test_a_bundle_is_replaced_only_on_request(own_bundle: Path) -> None:
+    before = read_bundle(own_bundle)
+    with pytest.raises(InputError, match="exists already"):
+        _write(before, own_bundle, before.prompts)
+    changed = PromptTable(before.prompts.words, before.prompts.embeddings + 1)
+    assert _write(before, own_bundle, changed, overwrite=True).sha256 != before.sha256
+    assert [path.name for path in own_bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_what_is_no_bundle_is_never_replaced(tiny: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(InputError, match="not ours to replace"):
+        _write(tiny, tmp_path, tiny.prompts, overwrite=True)
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
+    (tmp_path / "bundle").mkdir()
+    assert read_bundle(make_tiny_bundle(tmp_path / "bundle")).manifest.name == "tiny"
+
+
+def test_a_failed_write_leaves_nothing(
+    tiny: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(np, "save", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        _write(tiny, tmp_path / "bundle", tiny.prompts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_graphs_outside_the_contract_are_refused(tiny: Bundle, tmp_path: Path) -> None:
+    graphs = {name: tiny.graph(name) for name in GRAPHS}
+    with pytest.raises(ValueError, match="a bundle has the graphs"):
+        write_bundle(tmp_path / "b", tiny.manifest, {"trunk": graphs["trunk"]}, tiny.prompts)
+    with pytest.raises(ValueError, match="step: inputs and outputs"):
+        write_bundle(tmp_path / "b", tiny.manifest, graphs | {"step": graphs["head"]}, tiny.prompts)
+
+
+def test_a_prompt_table_of_other_products_is_refused(tiny: Bundle, tmp_path: Path) -> None:
+    words = dict(reversed(list(tiny.prompts.words.items())))
+    with pytest.raises(ValueError, match="prompt table's products"):
+        _write(tiny, tmp_path / "b", PromptTable(words, tiny.prompts.embeddings))
+    with pytest.raises(ValueError, match="float32 of shape"):
+        _write(tiny, tmp_path / "b", PromptTable(tiny.prompts.words, tiny.prompts.embeddings[:1]))
+
+
+def _write(bundle: Bundle, folder: Path, prompts: PromptTable, overwrite: bool = False) -> Bundle:
+    graphs: dict[str, onnx.ModelProto] = {name: bundle.graph(name) for name in GRAPHS}
+    return write_bundle(folder, bundle.manifest, graphs, prompts, overwrite=overwrite)
