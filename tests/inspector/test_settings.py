@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+
+from engine.types import InputError
+from inspector.settings import StationSettings, read_settings, settings_sha256
+
+GOOD = """
+name = "press 4"
+camera = "sim:disc"
+plan = "model/plan"
+recipe = "recipe.json"
+out = "records"
+product = "disc"
+deadline_ms = 200
+
+[pictures]
+every_ok = 10
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "station.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_is_read_and_its_paths_start_at_its_folder(tmp_path: Path) -> None:
+    settings = read_settings(write(tmp_path, GOOD))
+
+    assert settings.camera == "sim:disc"
+    assert settings.recipe == tmp_path.resolve() / "recipe.json"
+    assert settings.deadline_ms == 200
+    assert settings.pictures.every_ok == 10
+    assert settings.threads is None
+
+
+def test_absolute_paths_stay(tmp_path: Path) -> None:
+    elsewhere = (tmp_path / "elsewhere").as_posix()
+    settings = read_settings(write(tmp_path, GOOD.replace('"records"', f'"{elsewhere}"')))
+
+    assert settings.out == Path(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GOOD + "opactiy = 0.5", r"pictures\.opactiy: Extra inputs are not permitted"),
+        (GOOD.replace("200", "-1"), "deadline_ms: Input should be greater than 0"),
+        (GOOD.replace("200", "inf"), "deadline_ms: Input should be a finite number"),
+        (GOOD.replace('camera = "sim:disc"', ""), "camera: Field required"),
+        (GOOD + "every_ok = 3", "not TOML"),
+        ("name = ", "not TOML"),
+    ],
+)
+def test_what_is_wrong_is_named_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        read_settings(write(tmp_path, text))
+
+    assert "station.toml" in str(caught.value)
+
+
+def test_a_missing_file_a_folder_and_a_binary_are_named(tmp_path: Path) -> None:
+    binary = tmp_path / "station.bin"
+    binary.write_bytes(b"\xff\xfe\x00")
+
+    for path in (tmp_path / "none.toml", tmp_path, binary):
+        with pytest.raises(InputError, match=path.name):
+            read_settings(path)
+
+
+def test_equal_settings_have_equal_fingerprints_and_others_do_not() -> None:
+    settings = StationSettings(
+        name="a", camera="sim:", plan=Path("p"), recipe=Path("r"), out=Path("o")
+    )
+    twin = StationSettings.model_validate(settings.model_dump())
+
+    assert settings_sha256(settings) == settings_sha256(twin)
+    assert settings_sha256(settings) != settings_sha256(settings.model_copy(update={"threads": 2}))
