@@ -1,0 +1,296 @@
+"""Real cameras by GenICam: the only door to Harvesters; importing it loads the GenICam libraries.
+
+The way of fetching answers what Harvesters 1.4.3 does (read in its source): its background mode
+ignores the timeout, keeps a queue of one, and drops the oldest frame in silence. So frames are
+fetched here, from many buffers; pixels are copied while the buffer is ours, and it is given back
+at once. Incomplete buffers, which Harvesters discards, become frames with a fault.
+
+Each camera belongs into its own process: while one is open, a second Harvester in the process
+finds no devices, and a lost device can lock the process up.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from time import monotonic, perf_counter
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+import genicam
+from genicam.genapi import GenericException as GenApiError
+from genicam.gentl import GenericException as GenTLError
+from harvesters.core import Callback, Harvester, ImageAcquirer
+
+from engine.types import Image, InputError, MissingError
+from inspector.camera.base import Frame, FrameFault
+from inspector.camera.features import Setting, by_name, set_feature
+from inspector.camera.frame_ids import FrameIds
+from inspector.camera.pixels import LAYOUTS, bytes_needed, check_format, to_rgb
+
+UTC_NOW = partial(datetime.now, UTC)
+PRODUCER_PATH = "GENICAM_GENTL64_PATH"  # where vendors' installers list their producers' folders
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A camera that a producer offers; `serial` falls back to the producer's id for it."""
+
+    serial: str
+    model: str
+    vendor: str
+
+
+def shipped_producer() -> Path:
+    """viky.cti of the genicam package: three simulated cameras with serials 0, 1 and 2."""
+    return Path(genicam.__file__).with_name("viky.cti")
+
+
+def installed_producers(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """The GenTL producers (.cti) that vendors' installers made known on this machine."""
+    folders = [folder for folder in environment.get(PRODUCER_PATH, "").split(os.pathsep) if folder]
+    return tuple(file for folder in folders for file in sorted(Path(folder).glob("*.cti")))
+
+
+def list_devices(producer: Path | None = None) -> tuple[Device, ...]:
+    """What `producer`, or else every installed one, sees now; not while a camera is open."""
+    with _discovered(producer) as harvester:
+        return tuple(_device(found) for found in harvester.device_info_list)
+
+
+class GenICamCamera:
+    """One GenICam camera, by its serial number (or its id, or the name its user gave it).
+
+    `settings` are GenICam features, set in their order before the first frame. `buffers` is how
+    many frames may wait while a part is judged; more than that are lost, and leave a gap in
+    ``frame_id``. A camera that runs freely and sends nothing for `silence_s` is gone:
+    :class:`MissingError`. One that waits for triggers may wait for ever.
+    """
+
+    def __init__(
+        self,
+        serial: str,
+        producer: Path | None = None,
+        *,
+        settings: Mapping[str, Setting] = MappingProxyType({}),
+        buffers: int = 16,
+        silence_s: float = 5.0,
+        clock: Callable[[], datetime] = UTC_NOW,
+    ) -> None:
+        self.name = f"genicam:{serial}"
+        self.triggered = False
+        self._serial = serial
+        self._producer = producer
+        self._settings = settings
+        self._buffers = buffers
+        self._silence_s = silence_s
+        self._clock = clock
+        self._acquirer: Any = None
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as held:
+            harvester = held.enter_context(_discovered(self._producer))
+            acquirer = held.enter_context(_opened(harvester, self._serial))
+            acquirer.num_buffers = max(self._buffers, acquirer.min_num_buffers)
+            self._configure(acquirer.remote_device.node_map)
+            self._acquirer = acquirer
+            self._held = held.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._acquirer = None
+        self._held.close()
+
+    def _configure(self, camera: Any) -> None:
+        features = by_name(camera)
+        for name, value in self._settings.items():
+            set_feature(features, self._serial, name, value)
+        self.triggered = "TriggerMode" in features and features["TriggerMode"].value == "On"
+        pixel_format = features["PixelFormat"]
+        check_format(pixel_format.value, self._serial, pixel_format.symbolics)
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames for ever, their ids from 0; every call starts the acquisition anew.
+
+        ``grab_ms`` is what copying took, not the wait for the camera; ``source`` is the id that
+        the camera itself gave. The time is the host's: producers need not have one.
+        """
+        if self._acquirer is None:
+            raise RuntimeError("frames() needs an open camera: use it as a context manager")
+        ids = FrameIds()
+        with _acquiring(self._acquirer, self._serial) as spoilt:
+            while True:
+                buffer = self._fetch(spoilt)
+                if buffer is None:
+                    yield self._frame(ids.spoilt(), FrameFault.INCOMPLETE)
+                else:
+                    yield self._grab(buffer, ids)
+
+    def _fetch(self, spoilt: "_Spoilt") -> Any | None:
+        """The next buffer, or None for one that came incomplete."""
+        patience_ends = monotonic() + self._silence_s
+        while True:
+            buffer = self._acquirer.try_fetch(timeout=0.25)
+            if buffer is not None or spoilt.take():
+                return buffer
+            if not self.triggered and monotonic() > patience_ends:
+                raise MissingError(
+                    f"The camera {self._serial} sent nothing for {self._silence_s:g} s: check its "
+                    "cable and power, and that no other program has set it to wait for triggers."
+                )
+
+    def _grab(self, buffer: Any, ids: FrameIds) -> Frame:
+        started = perf_counter()
+        with buffer:
+            camera_id = _camera_id(buffer)
+            content = _picture(buffer.payload.components)
+        grab_ms = (perf_counter() - started) * 1e3
+        source = "" if camera_id is None else str(camera_id)
+        return self._frame(ids.next(camera_id), content, grab_ms, source)
+
+    def _frame(
+        self, frame_id: int, content: Image | FrameFault, grab_ms: float = 0.0, source: str = ""
+    ) -> Frame:
+        fault, image = (content, None) if isinstance(content, FrameFault) else (None, content)
+        return Frame(
+            frame_id=frame_id,
+            image=image,
+            grabbed_at=self._clock(),
+            grab_ms=grab_ms,
+            camera=self.name,
+            source=source,
+            fault=fault,
+        )
+
+
+class _Spoilt(Callback):  # type: ignore[misc] # harvesters has no types
+    """Hears of the incomplete buffers that Harvesters discards, which otherwise nobody sees."""
+
+    def __init__(self) -> None:
+        self._waiting = 0
+
+    def emit(self, context: object = None) -> None:
+        self._waiting += 1
+
+    def take(self) -> bool:
+        """Whether one was waiting; it is then reported."""
+        self._waiting, had = max(0, self._waiting - 1), self._waiting > 0
+        return had
+
+
+@contextmanager
+def _discovered(producer: Path | None) -> Iterator[Any]:
+    """A Harvester that has looked for devices, closed at the end."""
+    producers = installed_producers() if producer is None else (producer,)
+    if not producers:
+        raise MissingError(
+            f"No GenTL producer is known: set {PRODUCER_PATH} to the folder with your camera "
+            "vendor's .cti file, or name the file: genicam:SERIAL@/path/to/producer.cti."
+        )
+    with Harvester() as harvester:
+        for file in producers:
+            if not file.is_file():
+                raise MissingError(f"There is no GenTL producer at {file}: install the vendor's.")
+            harvester.add_file(str(file))
+        harvester.update()
+        yield harvester
+
+
+def _device(found: Any) -> Device:
+    said = {key: str(value) for key, value in found.property_dict.items() if value is not None}
+    return Device(
+        said.get("serial_number", said.get("id_", "")),
+        said.get("model", ""),
+        said.get("vendor", ""),
+    )
+
+
+@contextmanager
+def _opened(harvester: Any, serial: str) -> Iterator[Any]:
+    """The acquirer of one device, which nobody else may use meanwhile."""
+    found = _find(harvester.device_info_list, serial)
+    try:
+        with _interrupt_kept():
+            acquirer = harvester.create(found)
+    except GenTLError as error:
+        raise MissingError(
+            f"The camera {serial} cannot be opened ({error}): close the program that uses it."
+        ) from error
+    with acquirer:
+        yield acquirer
+
+
+def _find(devices: Sequence[Any], serial: str) -> Any:
+    names = ("serial_number", "id_", "user_defined_name")
+    matching = [
+        one for one in devices if serial in {str(one.property_dict.get(name)) for name in names}
+    ]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise InputError(
+            f"{len(matching)} devices answer to {serial!r}: name one producer, "
+            f"genicam:{serial}@/path/to/producer.cti."
+        )
+    seen = ", ".join(_device(one).serial for one in devices)
+    raise MissingError(
+        f"There is no camera {serial!r} among {seen}: check its serial number, cable and power."
+        if seen
+        else f"No camera is seen where {serial!r} was asked for: check cable and power, that the "
+        "producer (.cti) is your vendor's, and that this process has no other camera open."
+    )
+
+
+@contextmanager
+def _interrupt_kept() -> Iterator[None]:
+    """Harvesters takes SIGINT for itself when it opens a device; Ctrl-C is not its business."""
+    mine = signal.getsignal(signal.SIGINT)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, mine)
+
+
+@contextmanager
+def _acquiring(acquirer: Any, serial: str) -> Iterator[_Spoilt]:
+    spoilt = _Spoilt()
+    acquirer.add_callback(ImageAcquirer.Events.INCOMPLETE_BUFFER, spoilt)
+    try:
+        acquirer.start()
+        yield spoilt
+    except (GenTLError, GenApiError) as error:
+        raise MissingError(
+            f"The camera {serial} stopped answering ({error}): check its cable and power."
+        ) from error
+    finally:
+        acquirer.stop()
+
+
+def _camera_id(buffer: Any) -> int | None:
+    """The id the producer gave, or None: it need not have any, and losses then go unseen."""
+    try:
+        return int(buffer.module.frame_id)
+    except GenTLError:
+        return None
+
+
+def _picture(components: Sequence[Any]) -> Image | FrameFault:
+    """The first component's pixels, copied, or what is wrong with it."""
+    if not components or components[0] is None or components[0].data_format not in LAYOUTS:
+        return FrameFault.WRONG_FORMAT
+    part = components[0]
+    shape = (part.data_format, part.width, part.height, part.x_padding)
+    # A lossy link can deliver a "complete" buffer with a component of shape (0,).
+    if part.data.size == 0 or part.data.size < bytes_needed(*shape):
+        return FrameFault.INCOMPLETE
+    return to_rgb(part.data, *shape)

@@ -1,0 +1,238 @@
+"""The real adapter on real Harvesters: viky.cti, the producer that the genicam wheel ships."""
+
+import signal
+from itertools import islice
+from pathlib import Path
+from time import sleep
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from genicam.genapi import EAccessMode
+from genicam.gentl import IoException
+from harvesters.core import Component2DImage, ImageAcquirer
+
+from engine.types import InputError, MissingError
+from inspector.camera import genicam
+from inspector.camera.base import Frame, FrameFault
+from inspector.camera.features import Setting, set_feature
+from inspector.camera.genicam import GenICamCamera, installed_producers, list_devices
+
+pytestmark = pytest.mark.camera
+VIKY = genicam.shipped_producer()
+FAST: dict[str, Setting] = {"AcquisitionFrameRate": 200.0, "Width": 100, "Height": 100}
+
+
+def viky(serial: str = "0", **settings: Setting) -> GenICamCamera:
+    return GenICamCamera(serial, VIKY, settings={**FAST, **settings})
+
+
+def take(camera: GenICamCamera, count: int) -> list[Frame]:
+    return list(islice(camera.frames(), count))
+
+
+def test_three_devices_are_listed() -> None:
+    assert [device.serial for device in list_devices(VIKY)] == ["0", "1", "2"]
+    assert {device.model for device in list_devices(VIKY)} == {"Viky"}
+
+
+@pytest.mark.parametrize("serial", ["0", "1", "2"])
+@pytest.mark.parametrize("pixel_format", ["RGBa8", "Mono8"])
+@pytest.mark.parametrize(("width", "height"), [(100, 100), (333, 217), (800, 600)])
+def test_every_device_format_and_size(
+    serial: str, pixel_format: str, width: int, height: int
+) -> None:
+    with viky(serial, PixelFormat=pixel_format, Width=width, Height=height) as camera:
+        frames = take(camera, 3)
+    assert [frame.frame_id for frame in frames] == [0, 1, 2]
+    for frame in frames:
+        assert frame.fault is None
+        assert frame.image is not None
+        assert frame.image.shape == (height, width, 3)
+        is_grey = np.ptp(frame.image, axis=2).max() == 0
+        assert is_grey == (pixel_format == "Mono8")
+    assert np.ptp(frames[0].image) > 0, "something is to be seen"
+
+
+def test_500_frames_are_all_accounted_for() -> None:
+    with viky() as camera:
+        frames = take(camera, 500)
+    ids = [frame.frame_id for frame in frames]
+    camera_ids = [int(frame.source) for frame in frames]
+    assert ids == [one - camera_ids[0] for one in camera_ids]
+    lost = sum(np.diff(ids) - 1)
+    assert len(frames) + lost == ids[-1] + 1
+
+
+def test_frames_lost_while_nobody_fetched_leave_a_gap() -> None:
+    with viky() as camera:
+        frames = camera.frames()
+        next(frames)
+        sleep(0.5)  # 100 frames at 200 a second, into 16 buffers
+        ids = [frame.frame_id for frame in islice(frames, 30)]
+    assert ids[:15] == list(range(1, 16)), "what the buffers held is not lost"
+    assert max(np.diff(ids)) > 50
+
+
+def test_frames_may_outlive_the_camera_they_came_from() -> None:
+    with viky() as camera:
+        frames = camera.frames()
+        kept = next(frames)
+        pixels = kept.image.copy()
+        take_more = list(islice(frames, 40))
+    frames.close()
+    assert len(take_more) == 40
+    assert np.array_equal(kept.image, pixels)
+
+
+def test_ctrl_c_stays_with_the_program() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with viky():
+        assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.fixture
+def _spoil(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Harvesters do with every third buffer what it does with an incomplete one."""
+    original = ImageAcquirer.try_fetch
+    fetched = 0
+
+    def try_fetch(self: Any, *, timeout: float) -> Any:
+        nonlocal fetched
+        buffer = original(self, timeout=timeout)
+        fetched += buffer is not None
+        if buffer is None or fetched % 3:
+            return buffer
+        buffer.queue()
+        self._emit_callbacks(self.Events.INCOMPLETE_BUFFER)
+        return None
+
+    monkeypatch.setattr(ImageAcquirer, "try_fetch", try_fetch)
+
+
+@pytest.mark.usefixtures("_spoil")
+def test_an_incomplete_buffer_is_a_frame_with_a_fault() -> None:
+    with viky() as camera:
+        frames = take(camera, 9)
+    assert [frame.frame_id for frame in frames] == list(range(9)), "one trigger, one frame"
+    for place, frame in enumerate(frames):
+        assert frame.fault == (FrameFault.INCOMPLETE if place % 3 == 2 else None)
+        assert (frame.image is None) == (place % 3 == 2)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "fault"),
+    [
+        ("data", np.empty(0, np.uint8), FrameFault.INCOMPLETE),
+        ("data", np.empty(100 * 99 * 4, np.uint8), FrameFault.INCOMPLETE),
+        ("data_format", "Mono12p", FrameFault.WRONG_FORMAT),
+    ],
+)
+def test_a_complete_buffer_without_a_picture_is_a_fault(
+    part: str, value: Any, fault: FrameFault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Component2DImage, part, property(lambda _: value))
+    with viky() as camera:
+        [frame] = take(camera, 1)
+    assert (frame.fault, frame.image, frame.frame_id) == (fault, None, 0)
+
+
+class Stubborn:
+    """A feature of a camera that nods and keeps its own exposure."""
+
+    min, max, value = 10.0, 90.0, property(lambda self: 20.0, lambda self, asked: None)
+
+    def get_access_mode(self) -> int:
+        return int(EAccessMode.RW)
+
+    def has_inc(self) -> bool:
+        return False
+
+
+def test_a_setting_is_read_back_and_an_unmet_one_names_the_range() -> None:
+    with viky(Width="120", ChunkEnable="false") as camera:  # texts, as from the command line
+        assert take(camera, 1)[0].image.shape == (100, 120, 3)
+    features = {"ExposureTime": Stubborn()}
+    set_feature(features, "7", "ExposureTime", 20.01)
+    with pytest.raises(
+        InputError, match=r"camera 7 made 20\.0 of .* 25: it takes 10\.0 to 90\.0\."
+    ):
+        set_feature(features, "7", "ExposureTime", 25)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"Width": 5000}, r"Width = 5000: it takes 100 to 800 in steps of 1\."),
+        ({"PixelFormat": "Mono12"}, r"it takes RGBa8, Mono8\."),
+        ({"ChunkEnable": "perhaps"}, r"it takes true or false\."),
+        ({"Widht": 300}, r"no feature Widht: see Width\."),
+        ({"PayloadSize": 3}, "does not let PayloadSize be set"),
+        ({"AcquisitionStart": 1}, "does not let AcquisitionStart be set"),
+    ],
+)
+def test_a_setting_the_camera_does_not_take(setting: dict[str, Setting], said: str) -> None:
+    with pytest.raises(InputError, match=said), viky(**setting):
+        pass
+
+
+def test_a_camera_that_waits_for_triggers_is_known_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = genicam.by_name
+    waits = SimpleNamespace(value="On")
+    monkeypatch.setattr(
+        genicam, "by_name", lambda camera: {**original(camera), "TriggerMode": waits}
+    )
+    with viky() as camera:
+        assert camera.triggered
+    monkeypatch.undo()
+    with viky() as camera:
+        assert not camera.triggered
+
+
+def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MissingError, match="no camera '9' among 0, 1, 2"), GenICamCamera("9", VIKY):
+        pass
+    with pytest.raises(MissingError, match=r"no GenTL producer at .*gone\.cti"):
+        list_devices(tmp_path / "gone.cti")
+    monkeypatch.delenv("GENICAM_GENTL64_PATH", raising=False)
+    monkeypatch.setattr(genicam, "installed_producers", lambda: ())
+    with pytest.raises(MissingError, match=r"set GENICAM_GENTL64_PATH to the folder"):
+        list_devices()
+
+
+def test_a_file_that_is_no_producer_is_told(tmp_path: Path) -> None:
+    (tmp_path / "fake.cti").write_text("no library")
+    camera = GenICamCamera("0", tmp_path / "fake.cti")
+    with pytest.raises(MissingError, match="No camera is seen where '0' was asked for"), camera:
+        pass
+
+
+def test_producers_are_found_where_installers_put_them(tmp_path: Path) -> None:
+    (tmp_path / "b.cti").touch()
+    (tmp_path / "a.cti").touch()
+    (tmp_path / "readme.txt").touch()
+    found = installed_producers({"GENICAM_GENTL64_PATH": str(tmp_path)})
+    assert [file.name for file in found] == ["a.cti", "b.cti"]
+    assert installed_producers({}) == ()
+
+
+@pytest.mark.parametrize("answer", [None, IoException("gone")])
+def test_a_camera_that_falls_silent_or_fails_is_missing(
+    answer: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def try_fetch(self: Any, *, timeout: float) -> None:
+        if answer is not None:
+            raise answer
+
+    monkeypatch.setattr(ImageAcquirer, "try_fetch", try_fetch)
+    with (
+        GenICamCamera("0", VIKY, settings=FAST, silence_s=0.05) as camera,
+        pytest.raises(MissingError, match=r"sent nothing for 0\.05 s|stopped answering"),
+    ):
+        next(camera.frames())
+
+
+def test_frames_need_an_open_camera() -> None:
+    with pytest.raises(RuntimeError, match="context manager"):
+        next(viky().frames())
