@@ -58,7 +58,7 @@ class CommandGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
         """What the help lists: a name and its line, without the module behind it."""
         entry = self.entries.get(cmd_name)
-        return entry and TyperCommand(cmd_name, help=summary(entry))
+        return TyperCommand(cmd_name, help=summary(entry)) if entry else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """What is called: the real command, imported now."""
