@@ -1,0 +1,135 @@
+"""The commands of `training`. Torch is imported when a command runs, not when help is asked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from training.fit import Report
+    from training.run import Run
+
+Data = Annotated[Path, typer.Option(help="Folder of products in MVTec-AD layout.")]
+Products = Annotated[str, typer.Option(help="Products, separated by commas; all if not given.")]
+Config = Annotated[str, typer.Option(help="Name of the configuration.")]
+Out = Annotated[Path, typer.Option(help="Folder of the run; give it again to resume.")]
+Minutes = Annotated[float | None, typer.Option(help="Time allowed for the whole run.")]
+Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+
+
+def train(
+    data: Data,
+    out: Out,
+    products: Products = "",
+    config: Config = "promptmad-tiny",
+    minutes: Minutes = None,
+    seed: Seed = 0,
+    backbone_weights: Annotated[
+        Path | None, typer.Option(help="safetensors of the trunk; from its hub if not given.")
+    ] = None,
+    clip_model: Annotated[
+        str | None, typer.Option(help="open_clip model for the words, such as ViT-B-16.")
+    ] = None,
+    clip_weights: Annotated[
+        Path | None, typer.Option(help="Checkpoint of that model; from its hub if not given.")
+    ] = None,
+) -> None:
+    """Train one model for several products, on good parts only; writes OUT/bundle."""
+    from training.train import train as run_stages
+
+    run = _open(
+        out, data, products, config, minutes, seed, backbone_weights, clip_model, clip_weights
+    )
+    with _progress() as report:
+        bundle = run_stages(run, report)
+    typer.echo(str(bundle))
+
+
+def pretrain(
+    data: Data,
+    out: Out,
+    products: Products = "",
+    config: Config = "promptmad-tiny",
+    minutes: Minutes = None,
+    seed: Seed = 0,
+) -> None:
+    """Make backbone weights from good parts alone, where no pretrained ones may be used."""
+    from training.pretrain import pretrain as run_pretext
+
+    run = _open(out, data, products, config, minutes, seed, None, None, None)
+    with _progress() as report:
+        weights = run_pretext(run, report)
+    typer.echo(str(weights))
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="Bundle to evaluate.")],
+    data: Data,
+    products: Products = "",
+    steps: Annotated[
+        int | None, typer.Option(help="Refinement steps; the bundle's own if not given.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Measure a bundle on test folders: image and pixel metrics per product, and their mean."""
+    from training.evaluate import as_json, as_table
+    from training.evaluate import evaluate as measure_bundle
+
+    with _progress() as report:
+        result = measure_bundle(bundle, data, _names(products), steps, report)
+    if json:
+        typer.echo(as_json(result))
+    else:
+        as_table(result)
+
+
+def _open(
+    out: Path,
+    data: Path,
+    products: str,
+    config: str,
+    minutes: float | None,
+    seed: int,
+    backbone_weights: Path | None,
+    clip_model: str | None,
+    clip_weights: Path | None,
+) -> "Run":
+    from training.config import config_named
+    from training.datasets.mvtec import chosen_products
+    from training.run import RunSpec, open_run
+
+    chosen = config_named(config)
+    changes = {"seed": seed} | ({"minutes": minutes} if minutes else {})
+    spec = RunSpec(
+        config=type(chosen).model_validate(chosen.model_dump() | changes),
+        data=data.resolve(),
+        products=tuple(chosen_products(data, _names(products))),
+        backbone_weights=backbone_weights,
+        clip_weights=clip_weights,
+        clip_model=clip_model,
+    )
+    return open_run(out, spec)
+
+
+def _names(products: str) -> list[str]:
+    return [name.strip() for name in products.split(",") if name.strip()]
+
+
+@contextmanager
+def _progress() -> "Iterator[Report]":
+    """A bar a stage on stderr: what, how far, loss, time left."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True)) as bar:
+        tasks: dict[str, int] = {}
+
+        def report(what: str, share: float, note: str) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=1.0, note=note)
+            bar.update(tasks[what], completed=min(1.0, share), note=note)
+
+        yield report

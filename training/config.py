@@ -1,0 +1,92 @@
+"""Configurations by name: every size and weight of a run, frozen, refusing nonsense at birth."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.types import InputError
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BackboneConfig(Frozen):
+    """A timm model read at strides 4, 8 and 16; ``mean`` and ``std`` are of pictures in [0, 1]."""
+
+    name: str = "resnet18"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+class ModelConfig(Frozen):
+    """Widths and depths. ``input_px`` is the side of the square picture; tokens sit at stride 8."""
+
+    backbone: BackboneConfig = BackboneConfig()
+    input_px: Annotated[int, Field(ge=64, multiple_of=32)] = 256
+    neck_dim: Count = 96
+    bank_tokens: Count = 2048
+    width: Count = 96
+    heads: Count = 4
+    encoder_layers: Count = 1
+    decoder_layers: Count = 2
+    neighbour_window: Count = 7
+    text_dim: Count = 512
+    segmentor_width: Count = 64
+    segmentor_layers: Count = 1
+    guide_channels: Count = 32
+    refiner_channels: Count = 16
+    refinement_steps: Count = 10
+    beta: tuple[float, float] = (1e-4, 0.02)
+    score_top: Share = 0.0025
+
+
+class LossConfig(Frozen):
+    """Weights of the loss terms, MODEL.md 2.2 (e)."""
+
+    focal_gamma: float = 2.0
+    focal_alpha: Share = 0.75
+    dice: float = 0.5
+    coarse: float = 0.5
+    refined: float = 0.5
+
+
+class TrainConfig(Frozen):
+    """One run. ``minutes`` bounds the whole of it; ``steps`` ends each stage if time does not."""
+
+    name: str
+    model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
+    seed: int = 0
+    minutes: Annotated[float, Field(gt=0)] = 18.0
+    pictures: Count = 3200
+    """Synthetic pictures whose frozen features are cached."""
+    clean_share: Share = 0.25
+    """Share of those that carry no anomaly, so that the segmentor meets unspoilt parts too."""
+    held_out: Share = 0.15
+    """Share of the goods kept from bank and training, to set scales and fusion weights."""
+    batch: Count = 16
+    segmentor_steps: Count = 2600
+    refiner_steps: Count = 700
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+
+
+CONFIGS: dict[str, TrainConfig] = {
+    "promptmad-tiny": TrainConfig(name="promptmad-tiny"),
+}
+
+
+def config_named(name: str) -> TrainConfig:
+    """The configuration of that name; :class:`InputError` lists those there are."""
+    try:
+        return CONFIGS[name]
+    except KeyError:
+        raise InputError(
+            f"There is no configuration {name!r}: choose from {', '.join(CONFIGS)}."
+        ) from None

@@ -1,0 +1,80 @@
+"""The last line of torch: a trained model becomes a bundle, which needs no torch."""
+
+import hashlib
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from safetensors import safe_open
+
+from engine.bundle import PromptTable, PromptWords, write_bundle
+from engine.manifest import Backbone, Manifest, Refinement, Size, TextEncoder, Training
+from training.graphs import export_graphs
+from training.model.promptmad import PromptMAD
+from training.prompts import Table
+from training.run import Run, RunSpec
+
+LICENCE = "licence"
+ORIGIN = "origin"
+"""Keys in a weight file's metadata that a bundle passes on."""
+
+
+def export_bundle(
+    model: PromptMAD, table: Table, run: Run, snapshot_sha256: str, pictures: int
+) -> Path:
+    """Write ``RUN/bundle``; an earlier bundle of the same run is replaced whole."""
+    words = {p: PromptWords.model_validate(w) for p, w in table.words.items()}
+    training = Training(
+        snapshot_sha256=snapshot_sha256,
+        seed=run.spec.config.seed,
+        pictures=pictures,
+        minutes=round(run.seconds / 60, 1),
+    )
+    write_bundle(
+        run.bundle,
+        _manifest(model, table, run, training),
+        export_graphs(model),
+        PromptTable(words, table.embeddings),
+        overwrite=True,
+    )
+    return run.bundle
+
+
+def _manifest(model: PromptMAD, table: Table, run: Run, training: Training) -> Manifest:
+    config, side = model.config, model.config.input_px
+    backbone = describe_backbone(run.spec)
+    return Manifest(
+        name=run.folder.resolve().name,
+        model=run.spec.config.name,
+        created=datetime.now(UTC),
+        project_version=version("promptmad-inspector"),
+        products=run.spec.products,
+        input=Size(height=side, width=side),
+        map=Size(height=side // 4, width=side // 4),
+        refinement=Refinement(
+            trained_steps=config.refinement_steps,
+            default_steps=config.refinement_steps,
+            noise_share=tuple(model.noise_share),
+        ),
+        text=TextEncoder(encoder=table.encoder, dim=config.text_dim, note=table.note),
+        backbone=backbone,
+        training=training,
+        licence=backbone.licence,
+    )
+
+
+def describe_backbone(spec: RunSpec) -> Backbone:
+    """Where the trunk's weights come from, and under which licence, as far as their file says."""
+    name, path = spec.config.model.backbone.name, spec.backbone_weights
+    if path is None:
+        return Backbone(
+            name=name, weights="timm hub", weights_sha256=None, licence="see the timm model card"
+        )
+    with safe_open(path, "pt") as file:
+        said = file.metadata() or {}
+    return Backbone(
+        name=name,
+        weights=said.get(ORIGIN, path.name),
+        weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        licence=said.get(LICENCE, "not stated in the weight file"),
+    )

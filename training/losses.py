@@ -1,0 +1,34 @@
+"""Losses on logits. Masks may be soft: shares of a cell in [0, 1]."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.config import LossConfig
+
+
+def focal(logit: Tensor, mask: Tensor, gamma: float, alpha: float) -> Tensor:
+    """Focal loss, Lin et al., ICCV 2017, with soft targets; ``alpha`` weighs the positives."""
+    cross_entropy = F.binary_cross_entropy_with_logits(logit, mask, reduction="none")
+    p = logit.sigmoid()
+    hardness = (mask - p).abs() ** gamma
+    weight = alpha * mask + (1 - alpha) * (1 - mask)
+    return (weight * hardness * cross_entropy).mean()
+
+
+def dice(logit: Tensor, mask: Tensor, smooth: float = 1.0) -> Tensor:
+    """Soft Dice per picture (Milletari et al., 3DV 2016), factor 2, mean over the batch."""
+    p, m = logit.sigmoid().flatten(1), mask.flatten(1)
+    overlap = 2 * (p * m).sum(1) + smooth
+    return (1 - overlap / (p.square().sum(1) + m.square().sum(1) + smooth)).mean()
+
+
+def mask_loss(logit: Tensor, mask: Tensor, config: LossConfig) -> Tensor:
+    """Focal + weighted Dice, the supervision of both the coarse and the refined map."""
+    pixelwise = focal(logit, mask, config.focal_gamma, config.focal_alpha)
+    return pixelwise + config.dice * dice(logit, mask)
+
+
+def reconstruction(rebuilt: Tensor, clean: Tensor) -> Tensor:
+    """Mean squared error plus cosine distance over channels, ``(B, D, h, w)`` each."""
+    cosine = 1 - F.cosine_similarity(rebuilt, clean, dim=1)
+    return F.mse_loss(rebuilt, clean) + cosine.mean()

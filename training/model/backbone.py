@@ -1,0 +1,128 @@
+"""The frozen trunk: a timm model read at strides 4, 8 and 16, and the neck that makes tokens.
+
+Shapes: B batch, H W side of the picture, C4 C8 C16 channels of the trunk at those strides,
+D ``neck_dim``.
+"""
+
+from pathlib import Path
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.types import InputError, MissingError
+from training.config import BackboneConfig
+
+STRIDES = (4, 8, 16)
+
+
+class Backbone(nn.Module):
+    """uint8 RGB ``(B, H, W, 3)`` → features at strides 4, 8, 16. Never trained with a product."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.net = timm.create_model(
+            config.name, features_only=True, out_indices=_indices(config.name)
+        )
+        self.channels: list[int] = self.net.feature_info.channels()
+        self.register_buffer("mean", 255 * torch.tensor(config.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", 255 * torch.tensor(config.std).view(1, 3, 1, 1))
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        return self.net(x)
+
+
+class Neck(nn.Module):
+    """Features → tokens ``(B, D, H/8, W/8)``: neighbourhood mean, concatenation, PCA.
+
+    The neighbourhood mean is PatchCore's (Roth et al., CVPR 2022). The PCA is fitted once on good
+    parts and then constant: it keeps distances and makes the bank three times cheaper to search.
+    """
+
+    weight: Tensor
+    offset: Tensor
+
+    def __init__(self, in_channels: int, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(dim, in_channels))
+        self.register_buffer("offset", torch.zeros(in_channels))
+
+    @staticmethod
+    def concatenate(f8: Tensor, f16: Tensor) -> Tensor:
+        """``(B, C8 + C16, H/8, W/8)``."""
+        f8, f16 = (F.avg_pool2d(f, 3, 1, 1) for f in (f8, f16))
+        up = F.interpolate(f16, size=f8.shape[-2:], mode="bilinear", align_corners=False)
+        return torch.cat([f8, up], 1)
+
+    def project(self, features: Tensor) -> Tensor:
+        bias = -(self.weight @ self.offset)
+        return F.conv2d(features, self.weight[..., None, None], bias)
+
+    def forward(self, f8: Tensor, f16: Tensor) -> Tensor:
+        return self.project(self.concatenate(f8, f16))
+
+    def fit(self, tokens: Tensor) -> None:
+        """Principal axes of ``tokens (N, C8 + C16)``, scaled to unit mean variance."""
+        offset = tokens.mean(0)
+        covariance = torch.cov((tokens - offset).T.double())
+        values, vectors = torch.linalg.eigh(covariance)
+        axes = vectors[:, -self.weight.shape[0] :].T.float()
+        kept = values[-self.weight.shape[0] :].mean().sqrt().float()
+        self.weight.copy_(axes / kept)
+        self.offset.copy_(offset)
+
+
+def load_backbone(config: BackboneConfig, weights: Path | None) -> Backbone:
+    """The trunk with weights from a safetensors file, or from the hub when none is given.
+
+    :class:`InputError` where the file does not fit, :class:`MissingError` where the hub is out
+    of reach: never random weights in silence.
+    """
+    backbone = Backbone(config)
+    state = _from_hub(config.name) if weights is None else _from_file(weights)
+    missing = [k for k in backbone.net.state_dict() if k not in state and not _optional(k)]
+    if missing:
+        raise InputError(
+            f"{weights or 'The download'} does not fit the backbone {config.name}: "
+            f"{len(missing)} tensors are missing, the first is {missing[0]}."
+        )
+    try:
+        backbone.net.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise InputError(f"{weights} does not fit the backbone {config.name}: {error}") from error
+    return backbone.eval().requires_grad_(requires_grad=False)
+
+
+def _indices(name: str) -> tuple[int, ...]:
+    info = timm.create_model(name, features_only=True).feature_info
+    return tuple(info.reduction().index(stride) for stride in STRIDES)
+
+
+def _optional(key: str) -> bool:
+    return key.endswith("num_batches_tracked")
+
+
+def _from_file(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise InputError(f"There are no backbone weights at {path}.") from None
+    except SafetensorError as error:
+        raise InputError(f"{path} is not a whole safetensors file: {error}.") from error
+
+
+def _from_hub(name: str) -> dict[str, Tensor]:
+    try:
+        return timm.create_model(name, pretrained=True).state_dict()
+    except (OSError, RuntimeError) as error:
+        raise MissingError(
+            f"The weights of {name} cannot be downloaded here ({type(error).__name__}): give a "
+            "file with --backbone-weights, or make one with 'inspector pretrain'."
+        ) from error

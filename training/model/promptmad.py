@@ -1,0 +1,139 @@
+"""PromptMAD whole: trunk → prompt → reconstruction → segmentor → refinement → map and score.
+
+The parts are cut where the exported graphs are cut: :class:`Trunk`, one step, :class:`Fusion`.
+Shapes: B batch, P products, D token channels, h w at stride 8, s at stride 4, d width.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training.config import ModelConfig
+from training.model.attention import Mlp
+from training.model.backbone import Backbone, Neck
+from training.model.bank import Bank
+from training.model.reconstruct import Reconstructor
+from training.model.refine import Denoiser, noise_share, step_down, to_map
+from training.model.segmentor import Segmentor
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the frozen part gives, and what training caches: tokens and the stride-4 lateral."""
+
+    tokens: Tensor  # (B, D, h, w)
+    lateral: Tensor  # (B, C4, s, s)
+
+
+@dataclass(frozen=True, slots=True)
+class Coarse:
+    """What the segmentor says, and what the refinement starts from."""
+
+    reconstruction: Tensor  # (B, D, h, w)
+    distance: Tensor  # (B, 1, h, w)
+    guide: Tensor  # (B, G, s, s)
+    logit: Tensor  # (B, 1, s, s)
+    text: Tensor  # (B, 2, d)
+
+
+class Words(nn.Module):
+    """The prompt table ``(P, 2, E)``, normal and abnormal, adapted to ``(B, 2, d)``."""
+
+    table: Tensor
+
+    def __init__(self, table: Tensor, width: int) -> None:
+        super().__init__()
+        self.register_buffer("table", table)
+        self.adapt = nn.Sequential(nn.Linear(table.shape[2], width), Mlp(width, width))
+        self.kind = nn.Parameter(0.02 * torch.randn(1, 2, width))
+
+    def forward(self, product: Tensor) -> Tensor:
+        return self.adapt(self.table[product]) + self.kind
+
+
+class Fusion(nn.Module):
+    """Refined logit and distance → one raw map and one raw score, on scales set by good parts.
+
+    Per product: ``z = (v - centre) / spread`` for each of the two maps, then a weighted sum.
+    """
+
+    centre: Tensor
+    spread: Tensor
+    weight: Tensor
+
+    def __init__(self, products: int, score_top: float) -> None:
+        super().__init__()
+        self.score_top = score_top
+        self.register_buffer("centre", torch.zeros(products, 2))
+        self.register_buffer("spread", torch.ones(products, 2))
+        self.register_buffer("weight", torch.full((products,), 0.5))
+
+    def channels(self, logit: Tensor, distance: Tensor, product: Tensor) -> Tensor:
+        """Both maps on their scales: ``(B, 2, s, s)``, segmentor first."""
+        up = F.interpolate(distance, size=logit.shape[-2:], mode="bilinear", align_corners=False)
+        both = torch.cat([logit, up], 1)
+        centre, spread = (b[product][..., None, None] for b in (self.centre, self.spread))
+        return (both - centre) / spread
+
+    def forward(self, logit: Tensor, distance: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
+        """Map ``(B, s, s)`` and score ``(B,)``."""
+        z = self.channels(logit, distance, product)
+        share = self.weight[product][:, None, None]
+        fused = share * z[:, 0] + (1 - share) * z[:, 1]
+        return fused, self.score(fused)
+
+    def score(self, fused: Tensor) -> Tensor:
+        """Mean of the strongest pixels of a 3×3-averaged map: one hot pixel is no defect."""
+        smooth = F.avg_pool2d(fused[:, None], 3, 1, 1, count_include_pad=False).flatten(1)
+        count = max(1, round(self.score_top * smooth.shape[1]))
+        return smooth.topk(count, 1).values.mean(1)
+
+
+class PromptMAD(nn.Module):
+    """One model for many products; the product's index chooses bank, words and scales."""
+
+    def __init__(self, config: ModelConfig, backbone: Backbone, prompts: Tensor) -> None:
+        super().__init__()
+        products, c4 = len(prompts), backbone.channels[0]
+        self.config = config
+        self.backbone = backbone
+        self.neck = Neck(sum(backbone.channels[1:]), config.neck_dim)
+        self.bank = Bank(products, config.bank_tokens, config.neck_dim)
+        self.words = Words(prompts, config.width)
+        self.reconstructor = Reconstructor(config)
+        self.segmentor = Segmentor(config, c4)
+        self.denoiser = Denoiser(config, c4)
+        self.fusion = Fusion(products, config.score_top)
+        self.noise_share = noise_share(config.refinement_steps, config.beta)
+
+    def features(self, image: Tensor) -> Features:
+        """uint8 ``(B, H, W, 3)`` → frozen features."""
+        f4, f8, f16 = self.backbone(image)
+        return Features(self.neck(f8, f16), f4)
+
+    def coarse(self, f: Features, product: Tensor, leave_out: Tensor | None = None) -> Coarse:
+        """Everything up to the coarse map."""
+        text = self.words(product)
+        prompt, distance = self.bank(f.tokens, product, leave_out)
+        rebuilt = self.reconstructor(f.tokens, prompt, text[:, :1])
+        residual = torch.cat([(rebuilt - f.tokens).abs(), (prompt - f.tokens).abs(), distance], 1)
+        guide, logit = self.segmentor(residual, f.lateral, text)
+        return Coarse(rebuilt, distance, guide, logit, text)
+
+    def refine(self, c: Coarse, lateral: Tensor) -> Tensor:
+        """All steps of the sampler: the refined logit ``(B, 1, s, s)``."""
+        condition = self.denoiser.condition(c.logit, c.guide, lateral)
+        film = self.denoiser.film_table(c.text)
+        x, logit = to_map(c.logit), c.logit
+        for t in range(self.config.refinement_steps, 0, -1):
+            logit = self.denoiser(x, c.logit, condition, film[:, t - 1])
+            x = step_down(x, to_map(logit), self.noise_share[t - 1] / self.noise_share[t])
+        return logit
+
+    def forward(self, image: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
+        """Map ``(B, s, s)`` and score ``(B,)``, raw."""
+        f = self.features(image)
+        c = self.coarse(f, product)
+        return self.fusion(self.refine(c, f.lateral), c.distance, product)

@@ -1,0 +1,124 @@
+"""Backbone weights of our own, where no pretrained ones may be used: learnt from good parts only.
+
+The pretext task is to find synthetic anomalies (CutPaste, Li et al., CVPR 2021, and DRAEM,
+Zavrtanik et al., ICCV 2021, are the family) and, so that features keep saying what a place is,
+to name the product. Features that can find what was altered are what the frozen trunk is for.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.types import Image, Mask
+from training.cache import Good, cell_share
+from training.config import LossConfig, TrainConfig
+from training.datasets.mvtec import train_goods
+from training.datasets.synthesis import spoil, vary
+from training.export import LICENCE, ORIGIN
+from training.fit import Report, fit
+from training.losses import mask_loss
+from training.model.backbone import Backbone
+from training.prepare import read_goods
+from training.run import Run
+
+STEPS = 3000
+
+
+class Pretext(nn.Module):
+    """Trunk plus a throw-away head: anomaly logits at stride 4 and the product of the picture."""
+
+    def __init__(self, backbone: Backbone, products: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.lateral = nn.ModuleList(nn.Conv2d(c, 64, 1) for c in backbone.channels)
+        self.mix = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.BatchNorm2d(64), nn.SiLU())
+        self.logit = nn.Conv2d(64, 1, 1)
+        self.product = nn.Linear(backbone.channels[-1], products)
+        nn.init.constant_(self.logit.bias, -3.0)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        f = self.backbone(image)
+        size = f[0].shape[-2:]
+        levels = [
+            F.interpolate(conv(x), size=size, mode="bilinear", align_corners=False)
+            for conv, x in zip(self.lateral, f, strict=True)
+        ]
+        return self.logit(self.mix(torch.stack(levels).sum(0))), self.product(f[-1].mean((2, 3)))
+
+
+@dataclass(frozen=True, slots=True)
+class PretextBatch:
+    """Spoilt pictures ``(B, H, W, 3)`` uint8, masks ``(B, 1, s, s)``, products ``(B,)``."""
+
+    image: Tensor
+    mask: Tensor
+    product: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class PretextStage:
+    """Find the alteration, name the product."""
+
+    config: LossConfig
+    name: str = "backbone"
+
+    def parameters(self, model: Pretext) -> Iterator[nn.Parameter]:
+        return model.parameters()
+
+    def loss(self, model: Pretext, batch: PretextBatch, generator: torch.Generator) -> Tensor:
+        logit, product = model(batch.image)
+        named = F.cross_entropy(product.float(), batch.product)
+        return mask_loss(logit.float(), batch.mask, self.config) + 0.1 * named
+
+
+def pretrain(run: Run, report: Report) -> Path:
+    """Train the trunk of the run's configuration; returns ``OUT/backbone.safetensors``."""
+    spec, config = run.spec, run.spec.config
+    torch.manual_seed(config.seed)
+    report("reading good parts", 0.0, "")
+    samples = [s for product in spec.products for s in train_goods(spec.data, product)]
+    goods = read_goods(samples, config.model.input_px, config.held_out, config.seed).fitted
+    backbone = Backbone(config.model.backbone)
+    model = Pretext(backbone, len(spec.products)).to(memory_format=torch.channels_last)
+
+    def draw(rng: np.random.Generator) -> PretextBatch:
+        return _batch(goods, rng, config)
+
+    fit(PretextStage(config.loss), model.train(), draw, run, STEPS, 1.0, report)
+    weights = run.folder / "backbone.safetensors"
+    said = {ORIGIN: "trained by this project on good parts", LICENCE: "Apache-2.0"}
+    state = {k: v.contiguous() for k, v in backbone.net.state_dict().items()}
+    save_file(state, weights, said)
+    return weights
+
+
+def _batch(goods: Sequence[Good], rng: np.random.Generator, config: TrainConfig) -> PretextBatch:
+    rows = [_row(goods, rng, config.clean_share) for _ in range(config.batch)]
+    return PretextBatch(
+        torch.from_numpy(np.stack([image for image, _, _ in rows])),
+        cell_share([mask for _, mask, _ in rows], config.model.input_px // 4),
+        torch.tensor([product for _, _, product in rows]),
+    )
+
+
+def _row(
+    goods: Sequence[Good], rng: np.random.Generator, clean_share: float
+) -> tuple[Image, Mask, int]:
+    good, donor = (goods[int(rng.integers(len(goods)))] for _ in range(2))
+    clean = np.ascontiguousarray(_turned(vary(good.image, rng), int(rng.integers(8))))
+    if rng.random() < clean_share:
+        return clean, np.zeros(clean.shape[:2], bool), good.product
+    synthetic = spoil(clean, donor.image, rng)
+    return synthetic.image, synthetic.mask, good.product
+
+
+def _turned(image: Image, pose: int) -> Image:
+    """One of the eight poses of a square: the trunk should not learn which way is up."""
+    turned = np.rot90(image, pose % 4)
+    return turned[:, ::-1] if pose >= 4 else turned

@@ -1,0 +1,109 @@
+"""Words: what a flawless and a damaged part are called, and the table the model is guided by.
+
+The table is computed once, shipped in the bundle, and needs no text model at the station.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.types import InputError, MissingError
+
+NORMAL = ("a flawless {}", "a perfect {}", "an undamaged {}", "a {} without defect")
+ABNORMAL = ("a damaged {}", "a broken {}", "a flawed {}", "a {} with a defect")
+TEMPLATES = ("{}.", "a photo of {}.", "a close-up photo of {}.", "an industrial photo of {}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Words per product and their embeddings ``(P, 2, E)`` float32: normal, abnormal."""
+
+    words: Mapping[str, Mapping[str, list[str]]]
+    embeddings: NDArray[np.float32]
+    encoder: str
+    note: str
+
+
+class TextEncoder(Protocol):
+    """Sentences → unit vectors ``(N, E)`` float32."""
+
+    name: str
+    note: str
+
+    def __call__(self, sentences: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+class HashEncoder:
+    """Deterministic stand-in where no text weights are at hand: every word a fixed random vector.
+
+    Feature hashing (Weinberger et al., ICML 2009). It tells products and the two states apart
+    and knows no meaning: no claim is made for it, and the manifest names it.
+    """
+
+    name = "deterministic-hash-v1"
+    note = "Hashed words, no language model: tells sentences apart, knows no meaning."
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def __call__(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        rows = [sum(self._word(w) for w in s.lower().split()) for s in sentences]
+        return _unit(np.stack(rows).astype(np.float32))
+
+    def _word(self, word: str) -> NDArray[np.float64]:
+        seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "little")
+        return np.random.Generator(np.random.PCG64(seed)).standard_normal(self.dim)
+
+
+class ClipEncoder:
+    """open_clip's text tower, frozen; weights from a file or, without one, from its hub."""
+
+    note = "open_clip text tower, mean of the template ensemble."
+
+    def __init__(self, model: str, weights: Path | None) -> None:
+        import open_clip
+
+        self.name = f"open_clip:{model}"
+        source = "openai" if weights is None else str(weights)
+        try:
+            self._net = open_clip.create_model(model, pretrained=source).eval()
+        except (OSError, RuntimeError) as error:
+            raise (MissingError if weights is None else InputError)(
+                f"The text weights of {model} cannot be read from {weights or 'the hub'} "
+                f"({type(error).__name__}): give a whole open_clip checkpoint with --clip-weights."
+            ) from error
+        self._tokenize = open_clip.get_tokenizer(model)
+
+    @torch.no_grad()
+    def __call__(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        return _unit(self._net.encode_text(self._tokenize(list(sentences))).float().numpy())
+
+
+def build_table(products: Sequence[str], encoder: TextEncoder) -> Table:
+    """The prompt table of generic words; a template ensemble, mean of unit vectors, unit again."""
+    words = {
+        p: {"normal": _phrases(NORMAL, p), "abnormal": _phrases(ABNORMAL, p)} for p in products
+    }
+    rows = [
+        [_ensemble(w["normal"], encoder), _ensemble(w["abnormal"], encoder)] for w in words.values()
+    ]
+    return Table(words, np.asarray(rows, np.float32), encoder.name, encoder.note)
+
+
+def _phrases(states: Sequence[str], product: str) -> list[str]:
+    return [state.format(product.replace("_", " ")) for state in states]
+
+
+def _ensemble(phrases: Sequence[str], encoder: TextEncoder) -> NDArray[np.float32]:
+    sentences = [template.format(phrase) for phrase in phrases for template in TEMPLATES]
+    return _unit(encoder(sentences).mean(0, keepdims=True))[0]
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)

@@ -1,0 +1,88 @@
+"""A run from folders of good parts to a bundle: prepare, cache, train, scale, export."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training.cache import Batch, FeatureCache
+from training.datasets.mvtec import snapshot_sha256, train_goods
+from training.export import export_bundle
+from training.fit import Report, fit
+from training.model.backbone import load_backbone
+from training.model.promptmad import PromptMAD
+from training.prepare import Goods, fill_bank, fit_neck, read_goods
+from training.prompts import ClipEncoder, HashEncoder, TextEncoder, build_table
+from training.run import Run
+from training.scales import fit_scales
+from training.stages import stages
+
+UNTIL = {"cache": 0.4, "segmentor": 0.8, "refiner": 0.92}
+"""Share of the run's minutes by which a stage gives way to the next."""
+
+
+def train(run: Run, report: Report) -> Path:
+    """Run, or resume, all stages; returns the bundle's folder.
+
+    Torch's own generator is seeded for the initial weights; every later draw has its own seed.
+    """
+    spec, config = run.spec, run.spec.config
+    torch.manual_seed(config.seed)
+    report("reading good parts", 0.0, "")
+    samples = [s for product in spec.products for s in train_goods(spec.data, product)]
+    goods = read_goods(samples, config.model.input_px, config.held_out, config.seed)
+    table = build_table(spec.products, _encoder(run))
+    backbone = load_backbone(config.model.backbone, spec.backbone_weights)
+    model = PromptMAD(config.model, backbone, torch.from_numpy(table.embeddings)).eval()
+    _prepare(model, goods, run, report)
+    cache = _fill_cache(model, goods, run, report)
+    _fit_stages(model, cache, run, report)
+    report("setting scales", 0.0, "")
+    fit_scales(model, goods.held_out, config.seed)
+    report("exporting the bundle", 0.0, "")
+    return export_bundle(model, table, run, snapshot_sha256(samples, spec.data), len(samples))
+
+
+def _encoder(run: Run) -> TextEncoder:
+    spec = run.spec
+    if spec.clip_model is None and spec.clip_weights is None:
+        return HashEncoder(spec.config.model.text_dim)
+    return ClipEncoder(spec.clip_model or "ViT-B-16", spec.clip_weights)
+
+
+@torch.no_grad()
+def _prepare(model: PromptMAD, goods: Goods, run: Run, report: Report) -> None:
+    seed = run.spec.config.seed
+    report("fitting the neck", 0.0, f"{len(goods.fitted)} goods")
+    fit_neck(model, goods.fitted, seed)
+    report("filling the bank", 0.0, f"{model.config.bank_tokens} tokens a product")
+    fill_bank(model, goods.fitted, seed)
+
+
+def _fill_cache(model: PromptMAD, goods: Goods, run: Run, report: Report) -> FeatureCache:
+    """Make rows until there are enough or their time is up; at least one batch."""
+    config = run.spec.config
+    cache = FeatureCache(run.cache, config.pictures, model)
+    done = run.state.cached
+    while run.state.stage == "cache" and done < cache.rows:
+        if run.share_spent() > UNTIL["cache"] and done >= config.batch:
+            break
+        done = cache.fill(done, goods.fitted, config.seed, config.clean_share)
+        run.advance("cache", done)
+        report("caching frozen features", done / cache.rows, f"{done} of {cache.rows} pictures")
+    cache.rows = done
+    return cache
+
+
+def _fit_stages(model: PromptMAD, cache: FeatureCache, run: Run, report: Report) -> None:
+    config = run.spec.config
+    steps = {"segmentor": config.segmentor_steps, "refiner": config.refiner_steps}
+    order = stages(config.loss)
+    names = [stage.name for stage in order]
+    first = names.index(run.state.stage) if run.state.stage in names else 0
+
+    def draw(rng: np.random.Generator) -> Batch:
+        return cache.batch(np.sort(rng.integers(0, cache.rows, config.batch)))
+
+    for stage in order[first:]:
+        fit(stage, model, draw, run, steps[stage.name], UNTIL[stage.name], report)
