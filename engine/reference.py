@@ -1,0 +1,30 @@
+"""What a bundle says when its three graphs run one after the other, nothing fused.
+
+Slow and plain on purpose: every plan is compared with it before it is kept.
+"""
+
+import numpy as np
+
+from engine.bundle import GRAPHS, Bundle
+from engine.fuse import schedule
+from engine.runtimes.base import Answers, Codes, Images
+from engine.runtimes.ort import Session
+
+
+def reference(bundle: Bundle, steps: int, image: Images, product: Codes) -> Answers:
+    """Maps and scores of a batch after ``steps`` refinement steps, in f32 by ONNX Runtime."""
+    trunk, step, head = (Session(bundle.graph(name).SerializeToString()) for name in GRAPHS)
+    coarse, condition, film, distance = trunk.run({"image": image, "product": product})
+    logits, x = coarse, np.tanh(coarse / 2)  # tanh(c / 2) is 2 sigmoid(c) - 1
+    for t, keep in schedule(bundle.manifest.refinement, steps):
+        x, logits = step.run(
+            {
+                "x": x,
+                "coarse": coarse,
+                "condition": condition,
+                "film": film[:, t - 1],
+                "keep": np.array([keep], np.float32),
+            }
+        )
+    maps, scores = head.run({"logits": logits, "distance": distance, "product": product})
+    return maps, scores
