@@ -32,6 +32,7 @@ GRAPHS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Inputs and outputs of each graph, in order: the contract between training and engine."""
 
+MANIFEST = "manifest.json"
 MEND = "copy it again from where it was made"
 
 
@@ -77,7 +78,7 @@ class Bundle:
 def read_bundle(folder: Path) -> Bundle:
     """Verify and open a bundle; :class:`BundleError` names the file and the mend."""
     sha256 = verify(folder, "bundle", MEND)
-    return Bundle(folder, parse(Manifest, folder / "manifest.json", MEND), sha256)
+    return Bundle(folder, parse(Manifest, folder / MANIFEST, MEND), sha256)
 
 
 def write_bundle(
@@ -95,8 +96,8 @@ def write_bundle(
     """
     _check_graphs(graphs)
     _check_prompts(prompts, manifest)
-    with whole_folder(folder, overwrite=overwrite) as new:
-        _write_text(new / "manifest.json", manifest.model_dump_json(indent=2))
+    with whole_folder(folder, overwrite=overwrite, marker=MANIFEST) as new:
+        _write_text(new / MANIFEST, manifest.model_dump_json(indent=2))
         for name in GRAPHS:
             onnx.save(graphs[name], new / f"{name}.onnx")
         words = {product: words.model_dump() for product, words in prompts.words.items()}

@@ -47,13 +47,13 @@ def verify(folder: Path, kind: str, mend: str) -> str:
 
 
 @contextmanager
-def whole_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
+def whole_folder(target: Path, *, overwrite: bool, marker: str) -> Iterator[Path]:
     """A temporary sibling of ``target`` to fill; sealed and renamed at the end, or removed.
 
-    An existing target is replaced only if it is a sealed folder and ``overwrite`` is true,
-    otherwise :class:`InputError`.
+    An existing target is replaced only if ``overwrite`` is true and it is sealed and of the same
+    kind, which its file ``marker`` tells; otherwise :class:`InputError`.
     """
-    _may_write(target, overwrite)
+    _may_write(target, overwrite, marker)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
         new, old = Path(temporary) / "new", Path(temporary) / "old"
@@ -65,13 +65,15 @@ def whole_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
         new.replace(target)
 
 
-def _may_write(target: Path, overwrite: bool) -> None:
+def _may_write(target: Path, overwrite: bool, marker: str) -> None:
     if not target.exists():
         return
     if target.is_dir() and not any(target.iterdir()):
         target.rmdir()  # somebody made room: that is no content to protect
-    elif not (target / SUMS).is_file():
-        raise InputError(f"{target} exists and is not ours to replace: name another folder.")
+    elif not ((target / SUMS).is_file() and (target / marker).is_file()):
+        raise InputError(
+            f"{target} exists and holds something else than {marker}: name another folder."
+        )
     elif not overwrite:
         raise InputError(f"{target} exists already: name another folder, or ask to overwrite it.")
 

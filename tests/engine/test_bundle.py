@@ -129,7 +129,7 @@ def test_a_bundle_is_replaced_only_on_request(own_bundle: Path) -> None:
 
 def test_what_is_no_bundle_is_never_replaced(tiny: Bundle, tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("mine")
-    with pytest.raises(InputError, match="not ours to replace"):
+    with pytest.raises(InputError, match="holds something else"):
         _write(tiny, tmp_path, tiny.prompts, overwrite=True)
     assert (tmp_path / "precious.txt").read_text() == "mine"
 

@@ -1,0 +1,112 @@
+"""OpenVINO on the CPU: the default. Precision is pinned here and read back.
+
+Left alone, OpenVINO computes in bf16 on every CPU that can, and a refined map then moves by some
+hundredths. The graph is read by the core's own front end, not by ``convert_model``, which would
+report to its maker.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Self
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from engine.manifest import Precision, RuntimeName
+from engine.runtimes.base import Answers, Codes, Images
+from engine.runtimes.missing import missing
+from engine.types import InferenceError, MissingError
+
+MODEL = "model.xml"
+
+
+def version() -> str:
+    """The installed OpenVINO, with its build."""
+    return str(_openvino().get_version())
+
+
+def save(model: onnx.ModelProto, folder: Path) -> None:
+    """Write ``model.xml`` and ``model.bin``: batch 1, weights left in f32."""
+    ov = _openvino()
+    converted = ov.Core().read_model(model=model.SerializeToString())
+    one = {
+        value.get_any_name(): [1, *(d.get_length() for d in list(value.partial_shape)[1:])]
+        for value in converted.inputs
+    }
+    converted.reshape(one)
+    ov.save_model(converted, folder / MODEL, compress_to_fp16=False)
+
+
+def load(folder: Path, precision: Precision, threads: int | None) -> "OpenVINORuntime":
+    """The runtime of a folder that :func:`save` wrote."""
+    return OpenVINORuntime(folder / MODEL, precision, threads)
+
+
+class OpenVINORuntime:
+    """One compiled model of batch 1 and one request, tuned for latency."""
+
+    name: RuntimeName = "openvino"
+
+    def __init__(self, model: Path, precision: Precision, threads: int | None = None) -> None:
+        self.precision = precision
+        self.version = version()
+        self._model = model
+        self._threads = threads
+        self._infer: Callable[[list[Any]], Any] | None = None
+
+    def __enter__(self) -> Self:
+        config: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": self.precision,
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+        }
+        if self._threads is not None:
+            config["INFERENCE_NUM_THREADS"] = self._threads
+        compiled = _openvino().Core().compile_model(self._model, "CPU", config)
+        found = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        if found != self.precision:
+            raise MissingError(
+                f"This CPU computes in {found} where the plan asks for {self.precision}: "
+                "build the plan again with --precision f32."
+            )
+        self._infer = compiled.create_infer_request().infer
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._infer = None
+
+    def infer(self, image: Images, product: Codes) -> Answers:
+        """Maps and scores, one picture after the other."""
+        maps, scores = zip(
+            *(self._one(image[i : i + 1], product[i : i + 1]) for i in range(len(image))),
+            strict=True,
+        )
+        return np.concatenate(maps), np.concatenate(scores)
+
+    def _one(
+        self, image: Images, product: Codes
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self._infer is None:
+            raise RuntimeError("the runtime is not open: use it inside 'with'")
+        try:
+            answers = self._infer([image, product])
+        except RuntimeError as error:
+            raise InferenceError(f"OpenVINO gave up on a picture: {error}.") from error
+        # copies: the request's own buffers are overwritten by the next picture
+        return np.array(answers["map"]), np.array(answers["score"])
+
+
+def _openvino() -> ModuleType:
+    try:
+        import openvino
+    except ImportError:
+        raise missing("openvino") from None
+    module: ModuleType = openvino
+    return module

@@ -1,0 +1,100 @@
+"""A plan is kept only if it answers as its bundle does."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from engine import build
+from engine.build import build_plan, difference, parity_pictures
+from engine.bundle import Bundle
+from engine.fuse import unroll
+from engine.manifest import Size
+from engine.plan import read_plan
+from engine.sealed import SUMS
+from engine.types import BundleError, InputError
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def test_a_plan_says_where_it_comes_from(tiny: Bundle, tmp_path: Path) -> None:
+    plan = build_plan(tiny, tmp_path / "plan", steps=4, threads=1, now=lambda: NOON)
+    assert plan == read_plan(tmp_path / "plan")
+    assert plan.manifest.bundle_sha256 == tiny.sha256
+    assert plan.manifest.products == ("disc", "label")
+    assert (plan.manifest.steps, plan.manifest.threads) == (4, 1)
+    assert (plan.manifest.runtime, plan.manifest.precision) == ("openvino", "f32")
+    assert plan.manifest.created == NOON
+    assert plan.manifest.parity < 1e-4
+
+
+def test_the_bundle_says_how_many_steps_by_default(tiny: Bundle, tmp_path: Path) -> None:
+    plan = build_plan(tiny, tmp_path / "plan", runtime="onnxruntime")
+    assert plan.manifest.steps == tiny.manifest.refinement.default_steps
+    assert sorted(path.name for path in plan.folder.iterdir()) == [
+        SUMS,
+        "model.onnx",
+        "plan.json",
+    ]
+
+
+def test_a_plan_that_answers_otherwise_is_not_kept(
+    tiny: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "unroll", _with_a_nudged_weight)
+    with pytest.raises(BundleError, match=r"openvino plan .* differs .* it was not kept"):
+        build_plan(tiny, tmp_path / "plan")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nan_is_a_difference() -> None:
+    flat = np.zeros((1, 2, 2), np.float32), np.zeros(1, np.float32)
+    broken = flat[0] * np.nan, flat[1]
+    assert np.isnan(difference(broken, flat))
+    assert difference(flat, flat) == 0
+
+
+@pytest.mark.parametrize("steps", [-1, 11])
+def test_steps_outside_training_leave_nothing(tiny: Bundle, tmp_path: Path, steps: int) -> None:
+    with pytest.raises(InputError, match="allows 0 to 10"):
+        build_plan(tiny, tmp_path / "plan", steps=steps)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_is_replaced_only_on_request(tiny: Bundle, tmp_path: Path) -> None:
+    build_plan(tiny, tmp_path / "plan", steps=1)
+    with pytest.raises(InputError, match="exists already"):
+        build_plan(tiny, tmp_path / "plan", steps=2)
+    assert build_plan(tiny, tmp_path / "plan", steps=2, overwrite=True).manifest.steps == 2
+
+
+def test_a_plan_never_replaces_a_bundle(tiny: Bundle, own_bundle: Path) -> None:
+    with pytest.raises(InputError, match=r"holds something else than plan\.json"):
+        build_plan(tiny, own_bundle, overwrite=True)
+
+
+def test_an_edited_plan_is_refused(tiny: Bundle, tmp_path: Path) -> None:
+    plan = build_plan(tiny, tmp_path / "plan", steps=0)
+    weights = bytearray((plan.folder / "model.bin").read_bytes())
+    weights[0] ^= 1
+    (plan.folder / "model.bin").write_bytes(weights)
+    with pytest.raises(BundleError, match=r"edited file, model\.bin: build it again"):
+        read_plan(plan.folder)
+
+
+def test_parity_pictures_are_the_same_each_time_and_differ() -> None:
+    size = Size(height=20, width=30)
+    one, other = (parity_pictures(size, 3, np.random.default_rng(0)) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    assert one.shape == (3, 20, 30, 3)
+    assert not np.array_equal(one[0], one[1])
+
+
+def _with_a_nudged_weight(bundle: Bundle, steps: int) -> onnx.ModelProto:
+    model = unroll(bundle, steps)
+    weight = next(w for w in model.graph.initializer if w.name == "trunk.gain")
+    weight.CopyFrom(numpy_helper.from_array(np.asarray(20.1, np.float32), weight.name))
+    return model
