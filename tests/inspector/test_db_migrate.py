@@ -1,0 +1,165 @@
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import CheckConstraint, inspect
+
+from engine.types import DatabaseError
+from inspector.db.connect import writing_engine
+from inspector.db.errors import explained
+from inspector.db.history import History
+from inspector.db.log import InspectionLog, writing
+from inspector.db.migrate import SHIPPED, check_revision, migrate
+from inspector.db.tables import Base
+from tests.inspector.db_parts import inspection, run_info
+
+SECOND = """
+from alembic import op
+import sqlalchemy as sa
+revision, down_revision = "0002", "0001"
+
+def upgrade():
+    op.add_column("run", sa.Column("shift", sa.String()))
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A database with one run of three rows, closed."""
+    path = tmp_path / "station.sqlite"
+    with InspectionLog(path, run_info()) as log:
+        for number in range(3):
+            log.write(inspection(number))
+    return path
+
+
+def newer_scripts(folder: Path, text: str) -> str:
+    """The shipped migrations and one more."""
+    scripts = folder / "mig%rations"  # a percent sign is special to Alembic's configuration
+    shutil.copytree(SHIPPED, scripts)
+    (scripts / "versions" / "r0002_next.py").write_text(text, encoding="utf-8")
+    return str(scripts)
+
+
+def migrate_to(path: Path, scripts: str) -> None:
+    engine = writing_engine(path)
+    try:
+        with engine.begin() as connection:
+            migrate(connection, path, scripts)
+    finally:
+        engine.dispose()
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_the_migrations_make_the_tables_that_the_code_declares(tmp_path: Path) -> None:
+    with writing(tmp_path / "new.sqlite") as connection:
+        options = {"compare_type": True}
+        context = MigrationContext.configure(connection, opts=options)
+
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_migrations_make_the_checks_that_the_code_declares(tmp_path: Path) -> None:
+    """Alembic's comparison leaves CHECKs out."""
+    with writing(tmp_path / "new.sqlite") as connection:
+        for table in Base.metadata.sorted_tables:
+            declared = {
+                (check.name, str(check.sqltext))
+                for check in table.constraints
+                if isinstance(check, CheckConstraint)
+            }
+            made = inspect(connection).get_check_constraints(table.name)
+
+            assert {(check["name"], check["sqltext"]) for check in made} == declared
+
+
+def test_opening_again_changes_nothing_and_backs_nothing_up(path: Path) -> None:
+    with writing(path):
+        pass
+
+    assert [each.name for each in path.parent.iterdir()] == ["station.sqlite"]
+
+
+def test_a_migration_leaves_a_verified_copy_of_what_was(path: Path, tmp_path: Path) -> None:
+    migrate_to(path, newer_scripts(tmp_path, SECOND))
+
+    assert rows(path, "SELECT shift, count(*) FROM run") == [(None, 1)]
+    backup = path.with_name("station.before-0002.sqlite")
+    assert rows(backup, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert rows(backup, "SELECT count(*) FROM inspection") == [(3,)]
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(path: Path, tmp_path: Path) -> None:
+    failing = SECOND + "    raise ZeroDivisionError\n"
+
+    with pytest.raises(ZeroDivisionError):
+        migrate_to(path, newer_scripts(tmp_path, failing))
+
+    assert rows(path, "SELECT version_num FROM alembic_version") == [("0001",)]
+    with pytest.raises(sqlite3.OperationalError, match="no such column"):
+        rows(path, "SELECT shift FROM run")
+
+
+def test_a_newer_database_is_refused_by_writer_and_reader(path: Path, tmp_path: Path) -> None:
+    migrate_to(path, newer_scripts(tmp_path, SECOND))
+    before = path.read_bytes()
+
+    with pytest.raises(DatabaseError, match=r"newer version .*schema 0002.*: update"):
+        InspectionLog(path, run_info("run-2")).__enter__()
+    with pytest.raises(DatabaseError, match="newer version"):
+        History(path).__enter__()
+    assert path.read_bytes() == before
+
+
+def test_a_reader_refuses_an_older_database(path: Path, tmp_path: Path) -> None:
+    scripts = newer_scripts(tmp_path, SECOND)
+    with writing(path) as connection, pytest.raises(DatabaseError, match="older version"):
+        check_revision(connection, path, scripts)
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "contacts.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE contacts (name TEXT)")
+
+    with pytest.raises(DatabaseError, match="belongs to another program"), writing(path):
+        pass
+    assert rows(path, "SELECT name FROM sqlite_master") == [("contacts",)]
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"\x89PNG\r\n" + bytes(range(256)) * 20)
+    before = path.read_bytes()
+
+    with pytest.raises(DatabaseError, match="is not a database"):
+        InspectionLog(path, run_info()).__enter__()
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_database_is_refused(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4096:12288] = b"\x5a" * 8192
+    path.write_bytes(content)
+
+    with pytest.raises(DatabaseError, match="is damaged"):
+        InspectionLog(path, run_info("run-2")).__enter__()
+
+
+def test_a_locked_database_is_refused(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with (
+            pytest.raises(DatabaseError, match="is locked by another program"),
+            explained(path),
+            writing(path, busy_ms=20),
+        ):
+            pass
