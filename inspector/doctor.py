@@ -126,12 +126,12 @@ def network(
     receive_buffer: Path = Path("/proc/sys/net/core/rmem_max"),
 ) -> Iterator[Finding]:
     """What a GigE camera asks of the network, where Linux lets it be read."""
-    for interface in sorted(interfaces.glob("*")):
-        if (interface / "operstate").read_text().strip() != "up":
-            continue
-        mtu = int((interface / "mtu").read_text())
-        advice = f"for a GigE camera: ip link set {interface.name} mtu {JUMBO_MTU}"
-        yield _at_least(JUMBO_MTU, mtu, f"MTU {interface.name}", advice)
+    for state in sorted(interfaces.glob("*/operstate")):
+        if state.read_text().strip() == "up":
+            name = state.parent.name
+            mtu = int(state.with_name("mtu").read_text())
+            advice = f"for a GigE camera: ip link set {name} mtu {JUMBO_MTU}"
+            yield _at_least(JUMBO_MTU, mtu, f"MTU {name}", advice)
     if receive_buffer.is_file():
         limit = int(receive_buffer.read_text())
         advice = f"for a GigE camera: sysctl -w net.core.rmem_max={4 * RECEIVE_BUFFER_BYTES}"

@@ -22,6 +22,15 @@ def by_name(camera: Any) -> dict[str, Any]:
     return {feature.node.name: feature for feature in camera.nodes}
 
 
+def read(features: Mapping[str, Any], name: str) -> Setting | None:
+    """A feature's value, or None where the camera has no such thing now."""
+    feature = features.get(name)
+    if feature is None or feature.get_access_mode() not in {EAccessMode.RO, EAccessMode.RW}:
+        return None
+    value: Setting = feature.value
+    return value
+
+
 def set_feature(features: Mapping[str, Any], camera: str, name: str, value: Setting) -> None:
     """Set a feature and read it back; :class:`InputError` says what the camera would take."""
     feature = features.get(name)

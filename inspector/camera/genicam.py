@@ -29,7 +29,7 @@ from harvesters.core import Callback, Harvester, ImageAcquirer
 
 from engine.types import Image, InputError, MissingError
 from inspector.camera.base import Frame, FrameFault
-from inspector.camera.features import Setting, by_name, set_feature
+from inspector.camera.features import Setting, by_name, read, set_feature
 from inspector.camera.frame_ids import FrameIds
 from inspector.camera.pixels import LAYOUTS, bytes_needed, check_format, to_rgb
 
@@ -98,7 +98,8 @@ class GenICamCamera:
             harvester = held.enter_context(_discovered(self._producer))
             acquirer = held.enter_context(_opened(harvester, self._serial))
             acquirer.num_buffers = max(self._buffers, acquirer.min_num_buffers)
-            self._configure(acquirer.remote_device.node_map)
+            with _answering(self._serial):
+                self._configure(acquirer.remote_device.node_map)
             self._acquirer = acquirer
             self._held = held.pop_all()
         return self
@@ -116,7 +117,7 @@ class GenICamCamera:
         features = by_name(camera)
         for name, value in self._settings.items():
             set_feature(features, self._serial, name, value)
-        self.triggered = "TriggerMode" in features and features["TriggerMode"].value == "On"
+        self.triggered = read(features, "TriggerMode") == "On"
         pixel_format = features["PixelFormat"]
         check_format(pixel_format.value, self._serial, pixel_format.symbolics)
 
@@ -256,24 +257,34 @@ def _find(devices: Sequence[Any], serial: str) -> Any:
 def _interrupt_kept() -> Iterator[None]:
     """Harvesters takes SIGINT for itself when it opens a device; Ctrl-C is not its business."""
     mine = signal.getsignal(signal.SIGINT)
-    yield
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, mine)
+    try:
+        yield
+    finally:
+        # Elsewhere than in the main thread nobody can set a handler, Harvesters neither.
+        if threading.current_thread() is threading.main_thread() and mine is not None:
+            signal.signal(signal.SIGINT, mine)
 
 
 @contextmanager
 def _acquiring(acquirer: Any, serial: str) -> Iterator[_Spoilt]:
     spoilt = _Spoilt()
     acquirer.add_callback(ImageAcquirer.Events.INCOMPLETE_BUFFER, spoilt)
+    with _answering(serial):
+        try:
+            acquirer.start()
+            yield spoilt
+        finally:
+            acquirer.stop()
+
+
+@contextmanager
+def _answering(serial: str) -> Iterator[None]:
     try:
-        acquirer.start()
-        yield spoilt
+        yield
     except (GenTLError, GenApiError) as error:
         raise MissingError(
             f"The camera {serial} stopped answering ({error}): check its cable and power."
         ) from error
-    finally:
-        acquirer.stop()
 
 
 def _camera_id(buffer: Any) -> int | None:

@@ -65,6 +65,7 @@ def test_network_limits(tmp_path: Path) -> None:
         (tmp_path / "net" / name).mkdir(parents=True)
         (tmp_path / "net" / name / "mtu").write_text(f"{mtu}\n")
         (tmp_path / "net" / name / "operstate").write_text(f"{state}\n")
+    (tmp_path / "net" / "bonding_masters").touch()
     (tmp_path / "rmem_max").write_text("212992\n")
     small, jumbo, buffer = doctor.network(tmp_path / "net", tmp_path / "rmem_max")
     assert (small.name, small.level, small.found) == ("MTU eth0", Level.WARN, "1500")

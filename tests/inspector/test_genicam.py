@@ -179,7 +179,7 @@ def test_a_setting_the_camera_does_not_take(setting: dict[str, Setting], said: s
 
 def test_a_camera_that_waits_for_triggers_is_known_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     original = genicam.by_name
-    waits = SimpleNamespace(value="On")
+    waits = SimpleNamespace(value="On", get_access_mode=lambda: EAccessMode.RW)
     monkeypatch.setattr(
         genicam, "by_name", lambda camera: {**original(camera), "TriggerMode": waits}
     )
