@@ -118,9 +118,14 @@ def _from_file(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path} is not a whole safetensors file: {error}.") from error
 
 
+def _hub_state(name: str) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = timm.create_model(name, pretrained=True).state_dict()
+    return state
+
+
 def _from_hub(name: str) -> dict[str, Tensor]:
     try:
-        return timm.create_model(name, pretrained=True).state_dict()
+        return _hub_state(name)
     except (OSError, RuntimeError) as error:
         raise MissingError(
             f"The weights of {name} cannot be downloaded here ({type(error).__name__}): give a "

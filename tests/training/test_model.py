@@ -1,0 +1,148 @@
+"""The parts of the model keep the promises their design rests on."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.types import InputError, MissingError
+from tests.training.micro import MODEL, SIDE, micro_model, write_weights
+from training.model.backbone import Backbone, Neck, load_backbone
+from training.model.reconstruct import DecoderLayer, Reconstructor, pack, unpack
+from training.model.refine import Denoiser, bridge, noise_share, step_down, to_map
+
+
+def _image(count: int = 2) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(0, 256, (count, SIDE, SIDE, 3), dtype=torch.uint8, generator=generator)
+
+
+def test_pack_and_unpack_are_inverse() -> None:
+    tokens = torch.randn(2, 6, 8, 8)
+    torch.testing.assert_close(unpack(pack(tokens), 4), tokens)
+
+
+def test_an_untrained_reconstruction_is_the_prompt_itself() -> None:
+    net, prompt = Reconstructor(MODEL), torch.randn(1, 16, 8, 8)
+    rebuilt = net(torch.randn(1, 16, 8, 8), prompt, torch.randn(1, 1, 16))
+    torch.testing.assert_close(rebuilt, prompt)
+
+
+def test_the_decoders_picture_stream_sees_the_prompt() -> None:
+    """The fault of OneNIP's first code: the third step left the prompt out."""
+    layer = DecoderLayer(16, 2)
+    x, pos, text = torch.randn(1, 4, 16), torch.zeros(1, 4, 16), torch.randn(1, 1, 16)
+    every = torch.ones(4, 4, dtype=torch.bool)
+    _, seen = layer(torch.randn(1, 4, 16), x, pos, text, every)
+    _, seen_other = layer(torch.randn(1, 4, 16), x, pos, text, every)
+    assert (seen - seen_other).abs().max() > 1e-3
+
+
+def test_attention_never_looks_at_its_own_neighbourhood() -> None:
+    net = Reconstructor(MODEL)
+    side = SIDE // 16
+    allowed = net.allowed.reshape(side, side, side, side)
+    assert not allowed[1, 1, :3, :3].any()
+    assert allowed[1, 1, 3, :].all()
+    assert allowed.any((2, 3)).all()
+
+
+def test_words_change_the_map_of_a_product() -> None:
+    model = micro_model()
+    features = model.features(_image(1))
+    first = model.coarse(features, torch.tensor([0])).logit
+    model.words.table[0] = torch.randn(2, MODEL.text_dim)
+    assert (model.coarse(features, torch.tensor([0])).logit - first).abs().max() > 1e-6
+
+
+def test_neck_keeps_distances_in_the_plane_that_tokens_span() -> None:
+    torch.manual_seed(0)
+    neck = Neck(20, 4)
+    tokens = torch.randn(500, 4) @ torch.randn(4, 20) + 3
+    neck.fit(tokens)
+    projected = neck.project(tokens.T[None, :, :, None])[0, :, :, 0].T
+    ratio = torch.cdist(projected[:9], projected[9:40]) / torch.cdist(tokens[:9], tokens[9:40])
+    torch.testing.assert_close(ratio, ratio.mean().expand_as(ratio), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(projected.mean(0), torch.zeros(4), atol=1e-4, rtol=0)
+
+
+def test_the_schedule_rises_from_mask_to_coarse_map() -> None:
+    h = noise_share(10, (1e-4, 0.02))
+    assert (h[0], h[-1], len(h)) == (0.0, 1.0, 11)
+    assert all(low < high for low, high in itertools.pairwise(h))
+
+
+def test_the_bridge_ends_at_mask_and_at_coarse_map() -> None:
+    mask, coarse, noise = (torch.randn(1, 1, 4, 4) for _ in range(3))
+    at = lambda share: bridge(mask, coarse, torch.tensor(share), noise, 0.0)  # noqa: E731
+    torch.testing.assert_close(at(0.0), mask)
+    torch.testing.assert_close(at(1.0), coarse)
+
+
+def test_the_sampler_lands_on_the_predicted_map_and_stays_on_the_bridge() -> None:
+    h, x0, coarse = noise_share(4, (1e-4, 0.02)), torch.tensor(-1.0), torch.tensor(0.5)
+    x = coarse
+    for t in range(4, 0, -1):
+        torch.testing.assert_close(x, (1 - h[t]) * x0 + h[t] * coarse)
+        x = step_down(x, x0, h[t - 1] / h[t])
+    torch.testing.assert_close(x, x0)
+
+
+def test_an_untrained_refiner_leaves_the_coarse_map_as_it_is() -> None:
+    model = micro_model()
+    model.denoiser = Denoiser(MODEL, model.backbone.channels[0])
+    features = model.features(_image())
+    coarse = model.coarse(features, torch.tensor([0, 1]))
+    torch.testing.assert_close(model.refine(coarse, features.lateral), coarse.logit)
+
+
+def test_the_split_first_convolution_is_the_whole_one() -> None:
+    net = Denoiser(MODEL, 5)
+    x, coarse, guide, lateral = (torch.randn(1, c, 8, 8) for c in (1, 1, 8, 5))
+    split = net.from_x(x) + net.condition(coarse, guide, lateral)
+    weight = torch.cat([net.from_x.weight, net.from_guide.weight], 1)
+    whole = torch.cat([x, to_map(coarse), guide, lateral], 1)
+    torch.testing.assert_close(
+        split, torch.conv2d(whole, weight, net.from_guide.bias, padding=1), atol=1e-5, rtol=1e-4
+    )
+
+
+def test_the_whole_model_answers_every_picture_of_a_batch_as_alone() -> None:
+    model, image = micro_model(), _image(3)
+    product = torch.tensor([0, 1, 0])
+    maps, scores = model(image, product)
+    alone = [model(image[i : i + 1], product[i : i + 1]) for i in range(3)]
+    torch.testing.assert_close(maps, torch.cat([m for m, _ in alone]), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(scores, torch.cat([s for _, s in alone]), atol=1e-4, rtol=1e-4)
+    assert maps.shape == (3, SIDE // 4, SIDE // 4)
+
+
+def test_weights_are_loaded_whole_or_refused(tmp_path: Path) -> None:
+    path = write_weights(tmp_path / "ours.safetensors", seed=3)
+    loaded = load_backbone(MODEL.backbone, path)
+    again = Backbone(MODEL.backbone)
+    assert any(
+        (a - b).abs().max() > 1e-3
+        for a, b in zip(loaded.parameters(), again.parameters(), strict=True)
+    )
+    assert not any(p.requires_grad for p in loaded.parameters())
+
+    save_file({"conv1.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="does not fit the backbone test_resnet"):
+        load_backbone(MODEL.backbone, tmp_path / "other.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match="not a whole safetensors file"):
+        load_backbone(MODEL.backbone, tmp_path / "cut.safetensors")
+    with pytest.raises(InputError, match="no backbone weights"):
+        load_backbone(MODEL.backbone, tmp_path / "none.safetensors")
+
+
+def test_without_a_hub_nothing_falls_back_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*args: object, **kwargs: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("training.model.backbone._hub_state", unreachable)
+    with pytest.raises(MissingError, match="--backbone-weights"):
+        load_backbone(MODEL.backbone, None)

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from training.datasets import shapes
+from training.datasets.anomalies import KINDS
+from training.datasets.synthesis import SMALLEST_SHARE, VISIBLE_LEVELS, spoil, vary
+
+SIDE = 96
+
+
+@pytest.fixture
+def part() -> np.ndarray:
+    yy, xx = np.mgrid[:SIDE, :SIDE]
+    rings = 120 + 50 * np.sin(np.hypot(yy - 40, xx - 50) / 4)
+    return np.uint8(np.repeat(rings[..., None], 3, 2) * [1.0, 0.9, 0.8])
+
+
+@pytest.fixture
+def donor() -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+
+
+def test_the_mask_is_where_the_picture_visibly_changed(part, donor) -> None:
+    for seed in range(20):
+        result = spoil(part, donor, np.random.default_rng(seed))
+        change = np.abs(np.int16(result.image) - part).max(2)
+        np.testing.assert_array_equal(result.mask, change > VISIBLE_LEVELS)
+        assert result.mask.mean() >= SMALLEST_SHARE
+
+
+def test_the_same_seed_spoils_alike_and_another_otherwise(part, donor) -> None:
+    first, again, other = (spoil(part, donor, np.random.default_rng(s)) for s in (3, 3, 4))
+    np.testing.assert_array_equal(first.image, again.image)
+    assert (first.image != other.image).any()
+
+
+def test_every_kind_is_drawn_and_leaves_most_of_the_part_alone(part, donor) -> None:
+    made = [spoil(part, donor, np.random.default_rng(s)) for s in range(150)]
+    assert {m.kind for m in made} == set(KINDS)
+    assert np.median([m.mask.mean() for m in made]) < 0.1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_changes_nothing_far_from_its_shape(part, donor, kind) -> None:
+    rng = np.random.default_rng(1)
+    shape = shapes.blob(SIDE, rng, radius=(0.06, 0.08))
+    spoilt = KINDS[kind][0](np.float32(part), shape, np.float32(donor), rng)
+    rows = np.flatnonzero(shape.max(1) > 0)
+    away = np.ones(SIDE, bool)
+    away[max(0, rows[0] - 16) : rows[-1] + 17] = False
+    np.testing.assert_allclose(spoilt[away], part[away], atol=1e-3)
+
+
+def test_a_grey_picture_stays_grey(part, donor) -> None:
+    grey = np.repeat(part[..., :1], 3, 2)
+    for seed in range(10):
+        image = spoil(grey, donor, np.random.default_rng(seed)).image
+        assert (np.ptp(np.int16(image), axis=2) == 0).all()
+
+
+@pytest.mark.parametrize("shape", [shapes.islands, shapes.blob, shapes.patch, shapes.stroke])
+def test_shapes_are_soft_masks_of_the_right_size(shape) -> None:
+    drawn = [shape(SIDE, np.random.default_rng(s)) for s in range(30)]
+    assert {d.shape for d in drawn} == {(SIDE, SIDE)}
+    assert min(d.min() for d in drawn) >= 0
+    assert max(d.max() for d in drawn) <= 1 + 1e-5
+    assert np.mean([(d > 0.3).any() for d in drawn]) > 0.8
+
+
+def test_vary_keeps_order_of_grey_and_stays_near(part) -> None:
+    varied = vary(part, np.random.default_rng(0))
+    assert 0 < np.abs(np.int16(varied) - part).mean() < 25
+    order = np.argsort(part.ravel(), kind="stable")
+    assert (np.diff(np.int16(varied.ravel()[order])) >= 0).all()
