@@ -11,10 +11,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from engine.bundle import Bundle
+from engine.bundle import Bundle, read_bundle
 from engine.fuse import unroll
 from engine.manifest import PlanManifest, Precision, RuntimeName, Size
-from engine.plan import PLAN, Plan, read_plan, write_manifest
+from engine.plan import PLAN, write_manifest
 from engine.reference import reference
 from engine.runtimes.base import Answers, Images
 from engine.runtimes.choice import backend, choose
@@ -28,8 +28,8 @@ near 1e-6; bf16 moved refined maps by up to 6e-2 where it was measured."""
 PARITY_PICTURES = 4
 
 
-def build_plan(
-    bundle: Bundle,
+def build(
+    bundle: Path,
     out: Path,
     *,
     runtime: str = "auto",
@@ -38,22 +38,24 @@ def build_plan(
     threads: int | None = None,
     overwrite: bool = False,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Plan:
-    """Make the plan folder ``out``, whole or not at all.
+) -> Path:
+    """Make the plan folder ``out`` from a bundle folder, whole or not at all; returns ``out``.
 
     ``runtime`` is "auto", "openvino" or "onnxruntime", ``precision`` "f32" or "bf16", ``steps``
     0..T refinement steps (None: the bundle's default), ``threads`` None for all cores.
-    :class:`BundleError` if the plan answers otherwise than the bundle; :class:`InputError` for
-    what cannot be had; :class:`MissingError` for a runtime that is not installed.
+    :class:`BundleError` for a damaged bundle, or a plan that answers otherwise than its bundle;
+    :class:`InputError` for what cannot be had; :class:`MissingError` for a runtime that is not
+    installed.
     """
     name, pinned = choose(runtime, precision)
-    steps = bundle.manifest.refinement.default_steps if steps is None else steps
-    model = unroll(bundle, steps)
+    opened = read_bundle(bundle)
+    steps = opened.manifest.refinement.default_steps if steps is None else steps
+    model = unroll(opened, steps)
     with whole_folder(out, overwrite=overwrite, marker=PLAN) as new:
         backend(name).save(model, new)
-        parity = _parity(bundle, new, name, pinned, steps, threads)
+        parity = _parity(opened, new, name, pinned, steps, threads)
         manifest = _manifest(
-            bundle,
+            opened,
             runtime=name,
             runtime_version=backend(name).version(),
             precision=pinned,
@@ -63,10 +65,10 @@ def build_plan(
             parity=parity,
         )
         write_manifest(new, manifest)
-    return read_plan(out)
+    return out
 
 
-def parity_pictures(size: Size, count: int, rng: np.random.Generator) -> Images:
+def cloud_pictures(size: Size, count: int, rng: np.random.Generator) -> Images:
     """Clouds with grain: ``(count, H, W, 3)`` uint8, smooth and rough at once."""
     shape = (size.width, size.height)
     clouds = [
@@ -87,7 +89,7 @@ def _parity(
 ) -> float:
     """The plan's difference from the reference, or :class:`BundleError` where it is too large."""
     manifest = bundle.manifest
-    pictures = parity_pictures(manifest.input, PARITY_PICTURES, np.random.default_rng(0))
+    pictures = cloud_pictures(manifest.input, PARITY_PICTURES, np.random.default_rng(0))
     codes = np.arange(PARITY_PICTURES, dtype=np.int64) % len(manifest.products)
     with backend(runtime).load(folder, precision, threads) as opened:
         found = opened.infer(pictures, codes)

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.manifest import PlanManifest
 from engine.plan import MEND, read_plan
-from engine.preprocess import to_model, to_picture
+from engine.preprocess import resize, resize_map
 from engine.runtimes.base import Answers, Runtime
 from engine.runtimes.choice import backend
 from engine.types import BundleError, Image, InferenceError, Prediction
@@ -79,12 +79,12 @@ class Detector:
         """
         code = np.array([self.plan.code(product)], np.int64)
         started = self._clock()
-        fitted = to_model(image, self.plan.input)[None]
+        fitted = resize(image, self.plan.input.height, self.plan.input.width)[None]
         prepared = self._clock()
         answers = self._runtime.infer(fitted, code)
         inferred = self._clock()
         self._check(answers)
-        score_map = to_picture(answers[0][0], *image.shape[:2])
+        score_map = resize_map(answers[0][0], *image.shape[:2])
         done = self._clock()
         return Prediction(
             score=float(answers[1][0]),

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.manifest import Size
 from engine.types import Image, InputError, ScoreMap
 
 
@@ -20,18 +19,17 @@ def check_picture(image: NDArray[np.generic]) -> None:
         )
 
 
-def to_model(image: Image, size: Size) -> Image:
-    """The picture at the model's size ``(H, W, 3)``: area average down, bilinear up."""
+def resize(image: Image, height: int, width: int) -> Image:
+    """The picture at ``(height, width, 3)``: area average to fewer pixels, bilinear to more."""
     check_picture(image)
-    height, width = image.shape[:2]
-    if (height, width) == (size.height, size.width):
+    if image.shape[:2] == (height, width):
         return image
-    shrinks = height * width >= size.height * size.width
+    shrinks = image.shape[0] * image.shape[1] >= height * width
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (size.width, size.height), interpolation=how), np.uint8)
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
 
 
-def to_picture(score_map: ScoreMap, height: int, width: int) -> ScoreMap:
+def resize_map(score_map: ScoreMap, height: int, width: int) -> ScoreMap:
     """The map ``(h, w)`` at the picture's own size ``(height, width)``, bilinear."""
     resized = cv2.resize(score_map, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(resized, np.float32)

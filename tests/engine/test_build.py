@@ -8,8 +8,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from engine import build
-from engine.build import build_plan, difference, parity_pictures
+from engine.build import build, cloud_pictures, difference
 from engine.bundle import Bundle
 from engine.fuse import unroll
 from engine.manifest import Size
@@ -21,8 +20,9 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 def test_a_plan_says_where_it_comes_from(tiny: Bundle, tmp_path: Path) -> None:
-    plan = build_plan(tiny, tmp_path / "plan", steps=4, threads=1, now=lambda: NOON)
-    assert plan == read_plan(tmp_path / "plan")
+    folder = build(tiny.folder, tmp_path / "plan", steps=4, threads=1, now=lambda: NOON)
+    plan = read_plan(folder)
+    assert folder == tmp_path / "plan"
     assert plan.manifest.bundle_sha256 == tiny.sha256
     assert plan.manifest.products == ("disc", "label")
     assert (plan.manifest.steps, plan.manifest.threads) == (4, 1)
@@ -32,7 +32,7 @@ def test_a_plan_says_where_it_comes_from(tiny: Bundle, tmp_path: Path) -> None:
 
 
 def test_the_bundle_says_how_many_steps_by_default(tiny: Bundle, tmp_path: Path) -> None:
-    plan = build_plan(tiny, tmp_path / "plan", runtime="onnxruntime")
+    plan = read_plan(build(tiny.folder, tmp_path / "plan", runtime="onnxruntime"))
     assert plan.manifest.steps == tiny.manifest.refinement.default_steps
     assert sorted(path.name for path in plan.folder.iterdir()) == [
         SUMS,
@@ -44,9 +44,9 @@ def test_the_bundle_says_how_many_steps_by_default(tiny: Bundle, tmp_path: Path)
 def test_a_plan_that_answers_otherwise_is_not_kept(
     tiny: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "unroll", _with_a_nudged_weight)
+    monkeypatch.setattr("engine.build.unroll", _with_a_nudged_weight)
     with pytest.raises(BundleError, match=r"openvino plan .* differs .* it was not kept"):
-        build_plan(tiny, tmp_path / "plan")
+        build(tiny.folder, tmp_path / "plan")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -60,24 +60,25 @@ def test_nan_is_a_difference() -> None:
 @pytest.mark.parametrize("steps", [-1, 11])
 def test_steps_outside_training_leave_nothing(tiny: Bundle, tmp_path: Path, steps: int) -> None:
     with pytest.raises(InputError, match="allows 0 to 10"):
-        build_plan(tiny, tmp_path / "plan", steps=steps)
+        build(tiny.folder, tmp_path / "plan", steps=steps)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_plan_is_replaced_only_on_request(tiny: Bundle, tmp_path: Path) -> None:
-    build_plan(tiny, tmp_path / "plan", steps=1)
+    build(tiny.folder, tmp_path / "plan", steps=1)
     with pytest.raises(InputError, match="exists already"):
-        build_plan(tiny, tmp_path / "plan", steps=2)
-    assert build_plan(tiny, tmp_path / "plan", steps=2, overwrite=True).manifest.steps == 2
+        build(tiny.folder, tmp_path / "plan", steps=2)
+    build(tiny.folder, tmp_path / "plan", steps=2, overwrite=True)
+    assert read_plan(tmp_path / "plan").manifest.steps == 2
 
 
 def test_a_plan_never_replaces_a_bundle(tiny: Bundle, own_bundle: Path) -> None:
     with pytest.raises(InputError, match=r"holds something else than plan\.json"):
-        build_plan(tiny, own_bundle, overwrite=True)
+        build(tiny.folder, own_bundle, overwrite=True)
 
 
 def test_an_edited_plan_is_refused(tiny: Bundle, tmp_path: Path) -> None:
-    plan = build_plan(tiny, tmp_path / "plan", steps=0)
+    plan = read_plan(build(tiny.folder, tmp_path / "plan", steps=0))
     weights = bytearray((plan.folder / "model.bin").read_bytes())
     weights[0] ^= 1
     (plan.folder / "model.bin").write_bytes(weights)
@@ -85,9 +86,9 @@ def test_an_edited_plan_is_refused(tiny: Bundle, tmp_path: Path) -> None:
         read_plan(plan.folder)
 
 
-def test_parity_pictures_are_the_same_each_time_and_differ() -> None:
+def test_the_parity_pictures_are_the_same_each_time_and_differ() -> None:
     size = Size(height=20, width=30)
-    one, other = (parity_pictures(size, 3, np.random.default_rng(0)) for _ in range(2))
+    one, other = (cloud_pictures(size, 3, np.random.default_rng(0)) for _ in range(2))
     np.testing.assert_array_equal(one, other)
     assert one.shape == (3, 20, 30, 3)
     assert not np.array_equal(one[0], one[1])

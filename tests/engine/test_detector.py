@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.build import build_plan
+from engine.build import build
 from engine.bundle import Bundle
 from engine.detector import Detector
 from engine.runtimes.base import Answers, Codes, Images
@@ -20,7 +20,7 @@ PLAN = fake_plan(("disc", "label"))
 
 @pytest.fixture(scope="module")
 def plan(tiny: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_plan(tiny, tmp_path_factory.mktemp("plan") / "plan").folder
+    return build(tiny.folder, tmp_path_factory.mktemp("plan") / "plan")
 
 
 @pytest.fixture

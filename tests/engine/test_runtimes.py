@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.build import build_plan
+from engine.build import build
 from engine.bundle import Bundle
 from engine.manifest import Size
 from engine.plan import read_plan
@@ -22,7 +22,7 @@ from tests.engine.tiny import grey_picture, spot_picture
 def plans(tiny: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("plans")
     names = ("openvino", "onnxruntime")
-    return {name: build_plan(tiny, folder / name, runtime=name).folder for name in names}
+    return {name: build(tiny.folder, folder / name, runtime=name) for name in names}
 
 
 @pytest.fixture(params=["openvino", "onnxruntime", "fake"])

@@ -1,0 +1,116 @@
+"""The engine's commands: build a plan, inspect a folder with it, measure it.
+
+Only what `--help` needs is imported here; the rest when a command runs.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores if not given.")]
+PlanFolder = Annotated[Path, typer.Argument(metavar="PLAN", help="Plan folder, from 'build'.")]
+
+
+def build(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder, from training.")],
+    out: Annotated[Path, typer.Option(help="Plan folder to write.")],
+    runtime: Annotated[str, typer.Option(help="auto, openvino or onnxruntime.")] = "auto",
+    precision: Annotated[str, typer.Option(help="f32, or bf16 with openvino.")] = "f32",
+    steps: Annotated[
+        int | None, typer.Option(help="Refinement steps; the bundle's default if not given.")
+    ] = None,
+    threads: Threads = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a plan.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build a plan for this machine from a bundle, and check that it answers the same."""
+    from engine.build import build as build_plan
+    from engine.plan import read_plan
+
+    build_plan(
+        bundle,
+        out,
+        runtime=runtime,
+        precision=precision,
+        steps=steps,
+        threads=threads,
+        overwrite=overwrite,
+    )
+    said = read_plan(out).manifest
+    if as_json:
+        typer.echo(json.dumps({"plan": str(out)} | said.model_dump(mode="json")))
+        return
+    typer.echo(
+        f"{out}: {said.bundle_name} for {said.runtime} {said.runtime_version} in "
+        f"{said.precision}, {said.steps} steps, within {said.parity:.0e} of its bundle"
+    )
+
+
+def inspect(
+    plan: PlanFolder,
+    folder: Annotated[Path, typer.Argument(help="Folder of pictures.")],
+    product: Annotated[str, typer.Option(help="What the pictures show.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    overlays: Annotated[bool, typer.Option("--overlays", help="Draw the maps, too.")] = False,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score every picture of a folder; writes one .npz each, with score and map.
+
+    A picture that cannot be read is named at the end, and the exit code is then 2.
+    """
+    from engine.console import progress
+    from engine.detector import Detector
+    from engine.folder import inspect_folder
+
+    with Detector.open(plan, threads) as detector:
+        result = inspect_folder(
+            detector, folder, product, out, overlays=overlays, progress=progress
+        )
+    if as_json:
+        done = {"product": product, "out": str(out)}
+        typer.echo(json.dumps(done | {"scores": result.scores, "failed": result.failed}))
+    else:
+        for name, score in result.scores.items():
+            typer.echo(f"{score:.6g}\t{name}")
+    result.check()
+
+
+def bench(
+    plan: PlanFolder,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder of pictures; made-up ones if not given.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Pictures to judge.")] = 200,
+    side_px: Annotated[int, typer.Option(min=1, help="Side of a made-up picture.")] = 1024,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a plan: milliseconds by stage, p50, p95 and p99."""
+    import numpy as np
+
+    from engine.bench import stage_times
+    from engine.build import cloud_pictures
+    from engine.detector import Detector
+    from engine.manifest import Size
+    from engine.pictures import list_pictures, read_picture
+
+    if pictures is None:
+        size = Size(height=side_px, width=side_px)
+        images = list(cloud_pictures(size, 4, np.random.default_rng(0)))
+    else:
+        images = [read_picture(path) for path in list_pictures(pictures)[:64]]
+    with Detector.open(plan, threads) as detector:
+        stages = stage_times(detector, images, rounds)
+    said = detector.plan
+    if as_json:
+        about = said.model_dump(mode="json", include={"runtime", "runtime_version", "precision"})
+        about |= {"steps": said.steps, "threads": threads or said.threads, "rounds": rounds}
+        typer.echo(json.dumps(about | {"stages_ms": stages}))
+        return
+    typer.echo(f"{'ms':6}" + "".join(f"{p:>9}" for p in next(iter(stages.values()))))
+    for stage, values in stages.items():
+        typer.echo(f"{stage:6}" + "".join(f"{value:9.2f}" for value in values.values()))

@@ -1,0 +1,27 @@
+"""A file is written whole or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.types import InputError
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """A ``.part`` sibling to write, renamed to ``target`` at the end, removed after an error.
+
+    A full or read-only disk is an :class:`InputError` that names the file.
+    """
+    part = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(target)
+    except OSError as error:
+        raise InputError(
+            f"{target} cannot be written: {error.strerror}; make room or name another folder."
+        ) from error
+    finally:
+        if part.is_file():  # the rename never came
+            part.unlink()
