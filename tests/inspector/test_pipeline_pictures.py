@@ -1,0 +1,132 @@
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.types import Image
+from inspector.pipeline.inspection import Alarm, Inspection, Reason, Verdict
+from inspector.pipeline.pictures import PictureSink
+from inspector.pipeline.verdict import find_regions
+from tests.inspector.pipeline_parts import LIMIT, NOON, frame, picture, prediction
+
+FOLDER = Path("pictures", "2026-11-21")
+
+
+def inspection(verdict: Verdict, number: int = 1, image: Image | None = None) -> Inspection:
+    judged = None if verdict is Verdict.FAULT else prediction(0.9, [(20, 10)])
+    return Inspection(
+        id=f"part-{number}",
+        frame=frame(number, image),
+        verdict=verdict,
+        reason=None if verdict is Verdict.OK else Reason.DEFECT,
+        product="disc",
+        inspected_at=NOON,
+        prediction=judged,
+        map_threshold=None if judged is None else 0.5,
+        regions=find_regions(judged.map, LIMIT) if judged and verdict is Verdict.NG else (),
+    )
+
+
+def read(path: Path) -> Image:
+    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def saved(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+
+
+def test_an_ng_keeps_overlay_crop_and_the_picture_itself(tmp_path: Path) -> None:
+    with PictureSink(tmp_path) as sink:
+        written = sink.write(inspection(Verdict.NG))
+
+    assert written.pictures == {
+        name: FOLDER / f"part-1-{name}.png" for name in ("overlay", "crop", "picture")
+    }
+    assert saved(tmp_path) == sorted(path.as_posix() for path in written.pictures.values())
+    assert (read(tmp_path / written.pictures["picture"]) == picture(1)).all()
+    assert read(tmp_path / written.pictures["overlay"]).shape == (40, 60, 3)
+    assert read(tmp_path / written.pictures["crop"]).shape == (40, 60, 3)
+    assert written.alarm is None
+    assert written.stages_ms["pictures"] > 0
+
+
+def test_the_overlay_marks_the_defect(tmp_path: Path) -> None:
+    grey = np.full((40, 60, 3), 100, np.uint8)
+    with PictureSink(tmp_path) as sink:
+        written = sink.write(inspection(Verdict.NG, image=grey))
+    overlay = read(tmp_path / written.pictures["overlay"])
+
+    assert tuple(overlay[10, 20]) == (0, 255, 255)
+    assert tuple(overlay[11, 21]) != (100, 100, 100)
+
+
+def test_a_fault_keeps_its_picture_if_it_has_one(tmp_path: Path) -> None:
+    with PictureSink(tmp_path) as sink:
+        shown = sink.write(inspection(Verdict.FAULT))
+        blind = inspection(Verdict.FAULT, 2)
+        lost = sink.write(replace(blind, frame=replace(blind.frame, image=None)))
+        odd = sink.write(inspection(Verdict.FAULT, 3, np.zeros((4, 4), np.uint8)))
+
+    assert list(shown.pictures) == ["picture"]
+    assert (lost.pictures, lost.alarm) == ({}, None)
+    assert (odd.pictures, odd.alarm) == ({}, None)
+
+
+@pytest.mark.parametrize(("every_ok", "kept"), [(0, []), (1, [1, 2, 3, 4]), (2, [2, 4]), (3, [3])])
+def test_every_nth_ok_is_kept(tmp_path: Path, every_ok: int, kept: list[int]) -> None:
+    with PictureSink(tmp_path, every_ok=every_ok) as sink:
+        for number in range(1, 5):
+            sink.write(inspection(Verdict.OK, number))
+
+    assert saved(tmp_path) == [(FOLDER / f"part-{n}-picture.png").as_posix() for n in kept]
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_a_nearly_full_disk_is_left_to_the_records(tmp_path: Path, verdict: Verdict) -> None:
+    with PictureSink(tmp_path, every_ok=1, least_free=100, free=lambda folder: 99) as sink:
+        written = sink.write(inspection(verdict))
+
+    assert (written.verdict, written.alarm) == (verdict, Alarm.PICTURE_NOT_SAVED)
+    assert written.pictures == {}
+    assert saved(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made_costs_the_pictures_not_the_verdict(tmp_path: Path) -> None:
+    (tmp_path / "pictures").write_text("a file in the folder's place")
+    with PictureSink(tmp_path) as sink:
+        written = sink.write(inspection(Verdict.NG))
+
+    assert (written.verdict, written.reason) == (Verdict.NG, Reason.DEFECT)
+    assert (written.pictures, written.alarm) == ({}, Alarm.PICTURE_NOT_SAVED)
+
+
+def test_a_folder_that_vanishes_while_running_costs_pictures_only(tmp_path: Path) -> None:
+    folder = tmp_path / "stick"
+    with PictureSink(folder) as sink:
+        folder.rmdir()
+        written = sink.write(inspection(Verdict.NG))
+
+    assert (written.verdict, written.alarm) == (Verdict.NG, Alarm.PICTURE_NOT_SAVED)
+
+
+def test_the_row_names_only_what_was_saved_before_the_disk_filled(tmp_path: Path) -> None:
+    free = iter([10**9, 10**9, 0])
+    with PictureSink(tmp_path, free=lambda folder: next(free)) as sink:
+        written = sink.write(inspection(Verdict.NG))
+
+    assert list(written.pictures) == ["overlay", "crop"]
+    assert len(saved(tmp_path)) == 2
+    assert written.alarm is Alarm.PICTURE_NOT_SAVED
+
+
+def test_a_file_that_cannot_be_put_in_place_leaves_no_part_behind(tmp_path: Path) -> None:
+    (tmp_path / FOLDER / "part-1-crop.png").mkdir(parents=True)
+    with PictureSink(tmp_path) as sink:
+        written = sink.write(inspection(Verdict.NG))
+
+    assert (list(written.pictures), written.alarm) == (["overlay"], Alarm.PICTURE_NOT_SAVED)
+    assert saved(tmp_path) == [(FOLDER / f"part-1-{n}.png").as_posix() for n in ("crop", "overlay")]
