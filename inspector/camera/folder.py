@@ -13,13 +13,10 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self
 
-import cv2
-import numpy as np
-
+from engine.pictures import list_pictures, read_picture
 from engine.types import Image, InputError
 from inspector.camera.base import Frame, FrameFault, GroundTruth
 
-PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 UTC_NOW = partial(datetime.now, UTC)
 
 
@@ -49,12 +46,7 @@ class FolderCamera:
         self._files: tuple[Path, ...] = ()
 
     def __enter__(self) -> Self:
-        if not self._folder.is_dir():
-            raise InputError(f"There is no folder {self._folder}: name one that holds pictures.")
-        self._files = _pictures(self._folder)
-        if not self._files:
-            kinds = ", ".join(sorted(PICTURE_SUFFIXES))
-            raise InputError(f"The folder {self._folder} holds no picture ({kinds}).")
+        self._files = _parts(self._folder)
         return self
 
     def __exit__(
@@ -91,16 +83,13 @@ class FolderCamera:
         )
 
 
-def _pictures(folder: Path) -> tuple[Path, ...]:
-    """Every picture below; an MVTec-AD dataset's masks are pictures of no part."""
-    found = (
-        file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in PICTURE_SUFFIXES
-        and file.is_file()
-        and "ground_truth" not in file.relative_to(folder).parts
-    )
-    return tuple(sorted(found, key=_natural))
+def _parts(folder: Path) -> tuple[Path, ...]:
+    """Every part's picture below; an MVTec-AD dataset's masks are pictures of no part."""
+    pictures = list_pictures(folder)
+    parts = [one for one in pictures if "ground_truth" not in one.relative_to(folder).parts]
+    if not parts:
+        raise InputError(f"The folder {folder} holds masks only: name the folder of the parts.")
+    return tuple(sorted(parts, key=_natural))
 
 
 def _natural(file: Path) -> list[tuple[int, str]]:
@@ -123,10 +112,7 @@ def _label(file: Path) -> tuple[str | None, GroundTruth | None]:
 
 
 def _read(file: Path) -> Image | None:
-    """The picture, or None. By way of bytes: on Windows cv2.imread knows ASCII paths only."""
     try:
-        data = np.fromfile(file, np.uint8)
-    except OSError:  # not ours to read, or gone since the folder was listed
+        return read_picture(file)
+    except InputError:  # the frame says so: one file is one part, and one record
         return None
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
-    return None if image is None else np.asarray(image, np.uint8)

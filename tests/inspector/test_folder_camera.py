@@ -101,9 +101,12 @@ def test_a_loop_goes_on_and_its_ids_grow(tmp_path: Path) -> None:
 
 def test_an_empty_or_missing_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(InputError, match=r"holds no picture \(\.bmp"), FolderCamera(tmp_path):
+    with pytest.raises(InputError, match="holds no picture"), FolderCamera(tmp_path):
         pass
     with pytest.raises(InputError, match=r"no folder .*gone"), FolderCamera(tmp_path / "gone"):
+        pass
+    put(tmp_path / "ground_truth" / "bent" / "1_mask.png")
+    with pytest.raises(InputError, match="holds masks only"), FolderCamera(tmp_path):
         pass
     with pytest.raises(RuntimeError, match="context manager"):
         next(FolderCamera(tmp_path).frames())
