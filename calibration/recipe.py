@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from engine.files import whole_file
 from engine.types import InputError, UnknownProductError
 
 Positive = Annotated[float, Field(gt=0)]
@@ -73,8 +74,6 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
-    """Write a recipe whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(path.suffix + ".part")
-    part.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    """Write a recipe whole or not at all; :class:`InputError` where nothing can be written."""
+    with whole_file(path) as part:
+        part.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8", newline="\n")

@@ -1,0 +1,54 @@
+"""The command of calibration: from good parts to a recipe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def calibrate(
+    plan: Annotated[Path, typer.Argument(help="Plan folder, from 'build'.")],
+    data: Annotated[Path, typer.Argument(help="Folder of products in MVTec-AD layout.")],
+    out: Annotated[Path, typer.Option(help="Recipe file to write (JSON).")],
+    products: Annotated[
+        str, typer.Option(help="Products, separated by commas; all the plan knows if not given.")
+    ] = "",
+    false_reject_rate: Annotated[
+        float, typer.Option(help="Share of good parts that may be rejected.")
+    ] = 0.01,
+    split: Annotated[
+        str, typer.Option(help="Good parts are DATA/<product>/<split>/good; best unseen ones.")
+    ] = "train",
+    name: Annotated[str, typer.Option(help="Name of the recipe; the file's if not given.")] = "",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; all if not given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Set each product's threshold from good parts, at a wanted false-reject rate."""
+    from calibration.recipe import Recipe, write_recipe
+    from calibration.thresholds import calibrate_folder
+    from engine.console import progress
+    from engine.detector import Detector
+
+    with Detector.open(plan, threads) as detector:
+        wanted = [p.strip() for p in products.split(",") if p.strip()] or detector.products
+        for product in wanted:
+            detector.plan.code(product)  # before the first picture, not after the last
+        thresholds = {
+            product: calibrate_folder(
+                detector, data / product / split / "good", product, false_reject_rate, progress
+            )
+            for product in wanted
+        }
+        bundle = detector.plan.bundle_sha256
+    recipe = Recipe(name=name or out.stem, bundle_sha256=bundle, products=thresholds)
+    write_recipe(recipe, out)
+    if as_json:
+        typer.echo(recipe.model_dump_json())
+        return
+    for product, limit in thresholds.items():
+        low, high = limit.interval
+        typer.echo(
+            f"{product}: {limit.score:.4g} (95 %: {low:.4g} to {high:.4g}) from {limit.goods} goods"
+        )

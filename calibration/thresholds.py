@@ -1,0 +1,165 @@
+"""Where good ends: thresholds from held-out good parts at a wanted false-reject rate.
+
+Of good parts there are plenty and of defects few, and people can name the share of good parts
+they accept to reject. So the threshold of a product is a quantile of its good scores.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibration.recipe import Threshold
+from engine.detector import Detector
+from engine.pictures import list_pictures, read_picture
+from engine.types import InputError
+
+LEAST_GOODS = 10
+CONFIDENCE = 0.95
+TAIL_SHARE = 0.1  # the tail is fitted to the top decile,
+TAIL_LEAST = 5  # or to this many points where a decile has fewer
+
+Scores = NDArray[np.float64]
+Progress = Callable[[Sequence[Path], str], Iterable[Path]]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantile:
+    """An estimated quantile and its 95 % confidence interval, in the unit of the scores."""
+
+    value: float
+    low: float
+    high: float
+
+
+def from_goods(
+    scores: ArrayLike, false_reject_rate: float, map_peaks: ArrayLike | None = None
+) -> Threshold:
+    """The threshold of one product from the raw scores ``(n,)`` of held-out good parts.
+
+    ``map_peaks`` ``(n,)`` are the largest raw map values of the same parts; the map threshold is
+    their quantile at the same rate, so that a good part shows no region. Without them it is the
+    score's. :class:`InputError` for fewer than ten goods, a score that is no number, or a rate
+    outside 0 to 1.
+    """
+    if not 0 < false_reject_rate < 1:
+        raise InputError(
+            f"A false-reject rate of {false_reject_rate} is none: choose one between 0 and 1, "
+            "such as 0.01."
+        )
+    goods = _checked(scores)
+    score = quantile(goods, false_reject_rate)
+    peaks = score if map_peaks is None else quantile(_checked(map_peaks), false_reject_rate)
+    return Threshold(
+        score=score.value,
+        map=peaks.value,
+        interval=(score.low, score.high),
+        false_reject_rate=false_reject_rate,
+        goods=len(goods),
+    )
+
+
+def quantile(goods: Scores, rate: float) -> Quantile:
+    """The value that a share ``rate`` of good parts exceeds, from sorted ``goods``.
+
+    Enough goods: the order statistic x_(k), k = ceil((n + 1)(1 - rate)). A new good part of the
+    same process exceeds it with probability at most ``rate``, whatever the distribution (split
+    conformal prediction: Lei et al., JASA 2018; the rank is Wilks's, 1941). It exists from
+    n = 1/rate - 1 on. Fewer goods: :func:`tail_quantile`, since the largest of few is no quantile.
+
+    The interval is that of order statistics (Hahn & Meeker, Statistical Intervals, ch. 5), where
+    the goods reach so far, and the fitted tail's beyond.
+    """
+    n = len(goods)
+    rank = int(np.ceil((n + 1) * (1 - rate) - 1e-9))
+    tail = tail_quantile(goods, rate)
+    if rank > n:
+        return tail
+    value = float(goods[rank - 1])
+    lower, upper = interval_ranks(n, 1 - rate)
+    low = float(goods[lower - 1]) if lower >= 1 else float(goods[0])
+    high = float(goods[upper - 1]) if upper <= n else max(float(goods[-1]), tail.high)
+    return Quantile(value, min(low, value), max(high, value))
+
+
+def interval_ranks(n: int, p: float) -> tuple[int, int]:
+    """Ranks l, u (from 1) with P(x_(l) <= the p-quantile <= x_(u)) of at least 95 %.
+
+    The number of goods below the quantile is binomial (n, p): l is the largest rank with
+    P(B < l) <= 2.5 %, u the smallest with P(B >= u) <= 2.5 %. l = 0 or u = n + 1 says that the
+    sample does not reach so far.
+    """
+    below = np.cumsum(_binomial(n, p))  # below[b] = P(B <= b)
+    miss = (1 - CONFIDENCE) / 2
+    lower = int(np.searchsorted(below, miss, side="right"))
+    upper = int(np.searchsorted(below, 1 - miss, side="left")) + 1
+    return lower, upper
+
+
+def tail_quantile(goods: Scores, rate: float) -> Quantile:
+    """The quantile by peaks over threshold, from sorted ``goods`` too few to reach it.
+
+    What exceeds a high level u follows a generalised Pareto law (Balkema & de Haan 1974, Pickands
+    1975); its shape cannot be estimated from a handful of points and is set to 0, the exponential
+    tail of every light-tailed law. With k points above u and b their mean excess, a share ``rate``
+    exceeds u + b ln(k / (n rate)). The interval takes ln b as normal with variance 1/k, its
+    large-sample law; the level's own uncertainty is left out.
+
+    The result is never below the largest good: no good part that was seen is rejected.
+    """
+    n = len(goods)
+    k = min(max(int(np.ceil(TAIL_SHARE * n)), TAIL_LEAST), n - 1)
+    level = float(goods[n - k - 1])
+    scale = float(np.mean(goods[n - k :]) - level)
+    reach = max(float(np.log(k / (n * rate))), 0.0)
+    doubt = float(np.exp(1.96 / np.sqrt(k)))
+    least = float(goods[-1])
+    value = max(level + scale * reach, least)
+    low = level + scale / doubt * reach
+    return Quantile(value, min(low, value), max(level + scale * doubt * reach, value))
+
+
+def calibrate_folder(
+    detector: Detector,
+    folder: Path,
+    product: str,
+    false_reject_rate: float,
+    progress: Progress = lambda items, _: items,
+) -> Threshold:
+    """The threshold of ``product`` from a folder of good parts, which training must not have seen.
+
+    A picture that cannot be read is an :class:`InputError`: a quantile of what is left over
+    would say less than it seems to.
+    """
+    detector.plan.code(product)
+    scores, peaks = [], []
+    for path in progress(list_pictures(folder), f"calibrating {product}"):
+        prediction = detector.detect(read_picture(path), product)
+        scores.append(prediction.score)
+        peaks.append(float(prediction.map.max()))
+    try:
+        return from_goods(scores, false_reject_rate, peaks)
+    except InputError as error:
+        raise InputError(f"{folder}: {error}") from error
+
+
+def _checked(scores: ArrayLike) -> Scores:
+    """Sorted scores, enough of them, all finite."""
+    goods = np.sort(np.asarray(scores, np.float64).ravel())
+    if len(goods) < LEAST_GOODS:
+        raise InputError(
+            f"{len(goods)} good parts say too little: a threshold needs at least {LEAST_GOODS}."
+        )
+    if not np.isfinite(goods).all():
+        raise InputError("A good part has a score that is no number: look at the pictures.")
+    return goods
+
+
+def _binomial(n: int, p: float) -> Scores:
+    """P(B = 0 .. n), by logarithms, so that no n is too large."""
+    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    b = np.arange(n + 1)
+    log_ways = log_factorial[n] - log_factorial - log_factorial[::-1]
+    return np.asarray(np.exp(log_ways + b * np.log(p) + (n - b) * np.log1p(-p)))

@@ -1,0 +1,73 @@
+"""`inspector calibrate`: from a plan and good parts to a recipe."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from calibration.cli import calibrate
+from calibration.recipe import read_recipe
+from engine.build import build
+from engine.bundle import read_bundle
+from engine.types import InputError, UnknownProductError
+from tests.engine.test_pictures import save
+from tests.engine.tiny import grey_picture, make_tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle, a plan, and twelve good parts of each product."""
+    home = tmp_path_factory.mktemp("line")
+    build(make_tiny_bundle(home / "bundle"), home / "plan")
+    for i, product in enumerate(("disc", "label")):
+        for seed in range(12):
+            save(
+                home / "data" / product / "train" / "good" / f"{seed}.png",
+                grey_picture(seed=seed + i),
+            )
+    return home
+
+
+def call(*arguments: object) -> Result:
+    app = typer.Typer()
+    app.command()(calibrate)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_a_recipe_is_written_and_told(line: Path, tmp_path: Path) -> None:
+    out = tmp_path / "line-4.json"
+    rate = ("--false-reject-rate", 0.1)
+    done = call(
+        line / "plan", line / "data", "--products", "disc, label", "--out", out, *rate, "--json"
+    )
+    assert done.exit_code == 0, done.output
+    recipe = read_recipe(out)
+    assert json.loads(done.stdout) == recipe.model_dump(mode="json")
+    assert recipe.name == "line-4"
+    assert recipe.bundle_sha256 == read_bundle(line / "bundle").sha256
+    assert {p: t.goods for p, t in recipe.products.items()} == {"disc": 12, "label": 12}
+    assert recipe.products["label"].false_reject_rate == 0.1
+
+
+def test_without_products_all_are_calibrated(line: Path, tmp_path: Path) -> None:
+    done = call(line / "plan", line / "data", "--out", tmp_path / "r.json")
+    assert [row.split(":")[0] for row in done.stdout.splitlines()] == ["disc", "label"]
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "sentence"),
+    [
+        (("--products", "disc,cup"), UnknownProductError, "'cup'"),
+        (("--split", "held-out"), InputError, "There is no folder"),
+        (("--false-reject-rate", "1.5"), InputError, "choose one between 0 and 1"),
+    ],
+)
+def test_what_cannot_be_calibrated_leaves_no_recipe(
+    line: Path, tmp_path: Path, options: tuple[str, ...], kind: type[Exception], sentence: str
+) -> None:
+    done = call(line / "plan", line / "data", "--out", tmp_path / "r.json", *options)
+    assert isinstance(done.exception, kind)
+    assert sentence in str(done.exception)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,65 @@
+"""A recipe comes back as it was written, and a wrong one says what is wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from calibration.recipe import Recipe, Threshold, read_recipe, write_recipe
+from engine.types import InputError, UnknownProductError
+
+LIMIT = Threshold(score=3.5, map=4.5, interval=(3.0, 4.0), false_reject_rate=0.01, goods=120)
+RECIPE = Recipe(name="line 4", bundle_sha256="a" * 64, products={"disc": LIMIT})
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "recipe.json"
+    write_recipe(RECIPE, path)
+    assert read_recipe(path) == RECIPE
+    assert [p.name for p in path.parent.iterdir()] == ["recipe.json"]
+    assert RECIPE.threshold("disc") == LIMIT
+
+
+def test_an_unknown_product_is_named() -> None:
+    with pytest.raises(UnknownProductError, match="'cup': this model knows disc"):
+        RECIPE.threshold("cup")
+
+
+def test_a_missing_recipe_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="make one with 'inspector calibrate'"):
+        read_recipe(tmp_path / "recipe.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"schema_version": 2}, "schema_version"),
+        ({"surprise": 1}, "surprise"),
+        ({"products": {"disc": {"score": 1}}}, r"products\.disc\.map"),
+        ({"products": {"disc": {"score": "NaN"}}}, r"products\.disc\.score"),
+    ],
+)
+def test_a_wrong_recipe_names_the_place(
+    tmp_path: Path, change: dict[str, object], sentence: str
+) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(RECIPE.model_dump(mode="json") | change))
+    with pytest.raises(InputError, match=f"is not usable: {sentence}"):
+        read_recipe(path)
+
+
+def test_no_json_at_all_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_bytes(b"\x00\xff")
+    with pytest.raises(InputError, match="is not usable: the file"):
+        read_recipe(tmp_path / "recipe.json")
+
+
+def test_an_interval_the_wrong_way_round_is_refused() -> None:
+    with pytest.raises(ValueError, match="lower end is above"):
+        Threshold(score=1, map=1, interval=(2, 1), false_reject_rate=0.01, goods=9)
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(InputError, match=r"recipe\.json cannot be written"):
+        write_recipe(RECIPE, tmp_path / "file" / "recipe.json")
