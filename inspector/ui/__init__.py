@@ -1,0 +1,1 @@
+"""The line-side window: the only room that knows Qt."""

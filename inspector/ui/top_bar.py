@@ -1,0 +1,77 @@
+"""The head of the window: whose station, does it run, which page, what time is it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
+
+from inspector.ui import theme
+from inspector.ui.marks import Mark
+from inspector.ui.theme import Scale
+from inspector.ui.widgets import Shape, label, named, toggle
+from inspector.ui.worker import LineState
+
+PAGES: Final = (("Line", "F1"), ("History", "F2"))
+_STATES: Final[Mapping[LineState, tuple[str, Mark]]] = {
+    LineState.IDLE: ("Ready", Mark.WAITING),
+    LineState.RUNNING: ("Running", Mark.PLAY),
+    LineState.PAUSED: ("Paused", Mark.PAUSE),
+    LineState.STOPPING: ("Stopping", Mark.STOP),
+    LineState.STOPPED: ("Stopped", Mark.STOP),
+    LineState.FINISHED: ("Finished", Mark.STOP),
+    LineState.FAILED: ("Failed", Mark.WARNING),
+}
+
+
+class TopBar(QWidget):
+    """Emits ``page_asked`` with the place of the page among :data:`PAGES`."""
+
+    page_asked = Signal(int)
+
+    def __init__(self, title: str, scale: Scale) -> None:
+        super().__init__()
+        named(self, "bar")
+        self._shape = Shape(Mark.WAITING, scale.mm(5))
+        self._state = label(role="title")
+        self._clock = label(role="title")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(scale.mm(3), scale.mm(1.4), scale.mm(3), scale.mm(1.4))
+        row.setSpacing(scale.mm(2))
+        row.addWidget(label(title, role="title"))
+        row.addSpacing(scale.mm(4))
+        for button in self._page_buttons():
+            row.addWidget(button)
+        row.addStretch(1)
+        for widget in (self._shape, self._state):
+            row.addWidget(widget)
+        row.addSpacing(scale.mm(4))
+        row.addWidget(self._clock)
+        self.show_state(LineState.IDLE)
+
+    @property
+    def state_text(self) -> str:
+        return self._state.text()
+
+    def show_state(self, state: LineState) -> None:
+        """Say whether the line runs."""
+        word, mark = _STATES[state]
+        self._state.setText(word)
+        self._shape.show_mark(mark, theme.INK)
+
+    def show_time(self, now: datetime) -> None:
+        """Show the wall clock, to the minute: a running second draws the eye for nothing."""
+        self._clock.setText(now.astimezone().strftime("%H:%M"))
+
+    def _page_buttons(self) -> list[QPushButton]:
+        group = QButtonGroup(self)
+        buttons = []
+        for place, (word, key) in enumerate(PAGES):
+            button = toggle(f"{word}  {key}", checked=place == 0)
+            group.addButton(button, place)
+            QShortcut(QKeySequence(key), self, button.click)
+            buttons.append(button)
+        group.idClicked.connect(self.page_asked)
+        return buttons

@@ -1,0 +1,179 @@
+"""The station's window: draws what it is told thirty times a second, and nothing else.
+
+It polls the mailbox and the worker's state in one timer. Work on pixels is the worker's, queries
+are the background's; this thread only draws.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from inspector.ui import theme
+from inspector.ui.background import Background
+from inspector.ui.history_view import HistorySource, HistoryView
+from inspector.ui.live_page import LivePage
+from inspector.ui.mailbox import Mailbox
+from inspector.ui.notice import Notice
+from inspector.ui.screen import ScreenState
+from inspector.ui.session import Health, StatusItem
+from inspector.ui.status_strip import StatusStrip
+from inspector.ui.theme import Scale
+from inspector.ui.top_bar import TopBar
+from inspector.ui.verdict_panel import face_of_part, face_of_state, waiting_since
+from inspector.ui.widgets import named
+from inspector.ui.worker import LineState, Worker
+
+POLL_MS: Final = 33
+STATUS_MS: Final = 2000
+STALE_S: Final = 10.0
+CLOSE_LIMIT_S: Final = 15.0
+SMALLEST: Final = (1024, 700)
+
+
+class StationWindow(QMainWindow):
+    """The one window of a station; closing it stops the worker and waits for its end.
+
+    ``pictures`` is the folder that the history's picture paths start from; ``status`` is called
+    on a background thread; ``timer`` gives seconds, monotonic; a verdict older than ``stale_s``
+    gives way to "waiting", so that no old OK stands for a part not seen.
+    """
+
+    def __init__(
+        self,
+        control: Worker,
+        mailbox: Mailbox[ScreenState],
+        history: HistorySource,
+        *,
+        title: str,
+        pictures: Path,
+        status: Callable[[], Sequence[StatusItem]] | None = None,
+        scale: Scale | None = None,
+        stale_s: float = STALE_S,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        scale = scale or theme.scale_of(self.screen())
+        self._control, self._mailbox, self._status = control, mailbox, status
+        self._stale_s, self._timer = stale_s, timer
+        self._latest: ScreenState | None = None
+        self._latest_at = 0.0
+        self._asking = False
+        self._closing_since: float | None = None
+        self._background = Background(self)
+        self.bar = TopBar(title, scale)
+        self.notice = Notice(scale)
+        self.live = LivePage(scale)
+        self.history = HistoryView(history, pictures, scale)
+        self.strip = StatusStrip(scale)
+        self._pages = QStackedWidget()
+        self.setWindowTitle(title)
+        self.setStyleSheet(theme.style_sheet(scale))
+        self.setMinimumSize(*SMALLEST)
+        self._lay_out()
+        self._connect()
+
+    def poll(self) -> None:
+        """Take the newest letter and show the line's state; called by the timer."""
+        letter = self._mailbox.take()
+        if letter is not None:
+            self._latest, self._latest_at = letter, self._timer()
+            self.live.show_state(letter)
+        self._show_line()
+        if self._closing_since is not None and self._may_close():
+            self.close()
+
+    def poll_status(self) -> None:
+        """Ask for the facts of the strip, off this thread."""
+        self.bar.show_time(datetime.now(UTC))
+        if self._status is not None and not self._asking:
+            self._asking = True
+            self._background.run(self._status, self._show_status, self._status_failed)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Stop the worker first; the window goes when the session has let go of its camera."""
+        if not self._may_close():
+            self._closing_since = self._closing_since or self._timer()
+            self._control.stop()
+            event.ignore()
+            return
+        self._polling.stop()
+        self._polling_status.stop()
+        self._background.close()
+        self.history.close_background()
+        event.accept()
+
+    def _may_close(self) -> bool:
+        """Whether the session has ended, or has had :data:`CLOSE_LIMIT_S` to do so."""
+        began = self._closing_since
+        overdue = began is not None and self._timer() - began > CLOSE_LIMIT_S
+        return overdue or not self._control.alive
+
+    def _show_status(self, items: Sequence[StatusItem]) -> None:
+        self._asking = False
+        self.strip.show_items(items)
+
+    def _status_failed(self, sentence: str) -> None:
+        self._show_status([StatusItem("Status", sentence, Health.BAD)])
+
+    def _show_line(self) -> None:
+        control = self._control
+        state = control.state
+        self.bar.show_state(state)
+        self.notice.show_text(control.failure)
+        self._show_verdict(state)
+        self.live.controls.allow(
+            start=control.can_start,
+            pause=control.can_pause,
+            stop=control.can_stop,
+            resuming=state is LineState.PAUSED,
+        )
+
+    def _show_verdict(self, state: LineState) -> None:
+        if state is not LineState.RUNNING or self._latest is None:
+            self.live.verdict.show_face(face_of_state(state))
+            return
+        age_s = self._timer() - self._latest_at
+        fresh = age_s <= self._stale_s
+        part = self._latest.part
+        self.live.verdict.show_face(face_of_part(part) if fresh else waiting_since(part))
+
+    def _connect(self) -> None:
+        controls = self.live.controls
+        controls.start_asked.connect(self._control.start)
+        controls.pause_asked.connect(self._control.pause)
+        controls.stop_asked.connect(self._control.stop)
+        self.notice.acknowledged.connect(self._control.acknowledge)
+        self.bar.page_asked.connect(self._turn_to)
+        self._polling = self._every(POLL_MS, self.poll)
+        self._polling_status = self._every(STATUS_MS, self.poll_status)
+        self.poll()
+        self.poll_status()
+
+    def _every(self, interval_ms: int, call: Callable[[], None]) -> QTimer:
+        timer = QTimer(self, interval=interval_ms)
+        timer.timeout.connect(call)
+        timer.start()
+        return timer
+
+    def _turn_to(self, page: int) -> None:
+        self._pages.setCurrentIndex(page)
+
+    def _lay_out(self) -> None:
+        body = QWidget()
+        named(body, "page")
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self._pages.addWidget(self.live)
+        self._pages.addWidget(self.history)
+        column.addWidget(self.bar)
+        column.addWidget(self.notice)
+        column.addWidget(self._pages, stretch=1)
+        column.addWidget(self.strip)
+        self.setCentralWidget(body)
