@@ -1,18 +1,21 @@
 """A populated circuit board: what stands where is data, how it is drawn is in components."""
 
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.camera.parts import blemishes, components, draw
+from inspector.camera.parts import blemishes, components
 from inspector.camera.parts.components import Placed
 from inspector.camera.parts.draw import Ink, Sheet
+from inspector.camera.parts.layers import blend, blurred, moved, smooth_noise
+from inspector.camera.parts.shapes import coverage, rounded
 from inspector.camera.parts.surface import (
     Damage,
     Family,
     Feature,
+    Grid,
     Layer,
     Part,
     Surface,
@@ -101,48 +104,56 @@ def _blank(size: int) -> Sheet:
     return sheet
 
 
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """The board populated and blank, which part each pixel shows (0: none), solid, region."""
+
+    populated: Surface
+    blank: Surface
+    bodies: NDArray[np.uint8]
+    solid: Layer
+    region: NDArray[np.bool_]
+
+
 @lru_cache(maxsize=2)
-def _layers(size: int) -> tuple[Surface, Surface, NDArray[np.uint8], NDArray[np.bool_], Layer]:
-    """The populated board, the blank one, which part each pixel shows (0: none), region, solid."""
-    blank, full = _blank(size), _blank(size)
-    bodies = np.zeros((grid(size).side,) * 2, np.uint8)
-    for number, part in enumerate(PARTS, 1):
-        components.draw_part(full, part)
-        feature = FEATURES[number - 1]
-        bodies[blemishes.box(grid(size), feature) > 0.5] = number
-    bare, populated = blank.surface(), full.surface()
-    for surface in (bare, populated):
-        surface.albedo[...] *= _shadow(surface.height, size)[..., None]
+def _layers(size: int) -> _Layers:
     g = grid(size)
-    region = (np.abs(g.x) < WIDTH / 2 - 0.05) & (np.abs(g.y) < TALL / 2 - 0.05)
-    solid = draw.coverage(g, [draw.rounded(0, 0, WIDTH, TALL, 0.012)])
-    return populated, bare, bodies, region, solid
+    blank, populated = _blank(size), _blank(size)
+    bodies = np.zeros((g.side, g.side), np.uint8)
+    for number, (part, feature) in enumerate(zip(PARTS, FEATURES, strict=True), 1):
+        components.draw_part(populated, part)
+        bodies[blemishes.box(g, feature) > 0.5] = number
+    return _Layers(
+        _in_shade(populated.surface(), g),
+        _in_shade(blank.surface(), g),
+        bodies,
+        solid=coverage(g, [rounded(0, 0, WIDTH, TALL, 0.012)]),
+        region=(np.abs(g.x) < WIDTH / 2 - 0.05) & (np.abs(g.y) < TALL / 2 - 0.05),
+    )
 
 
-def _shadow(height: Layer, size: int) -> Layer:
+def _in_shade(surface: Surface, g: Grid) -> Surface:
     """What stands higher to the upper left takes light away, softly."""
-    dark = np.ones_like(height)
-    for step in (0.35, 0.7):
-        reach = step * 0.05 * size
-        move = np.float32([[1, 0, 0.62 * reach], [0, 1, 0.78 * reach]])
-        caster = cv2.warpAffine(height, move, height.shape[::-1])
-        hidden = np.clip((caster - height - np.float32(0.7 * reach / size)) / 0.010, 0, 1)
-        dark *= 1 - 0.32 * cv2.GaussianBlur(hidden, (0, 0), 0.004 * size)
-    return dark
+    light = np.ones_like(surface.height)
+    for reach in (0.0175, 0.035):
+        caster = moved(surface.height, g, 0.62 * reach, 0.78 * reach)
+        hidden = np.clip((caster - surface.height - np.float32(0.7 * reach)) / 0.010, 0, 1)
+        light *= 1 - 0.32 * blurred(hidden, g, 0.004)
+    return replace(surface, albedo=surface.albedo * light[..., None])
 
 
 def make(size: int, rng: np.random.Generator) -> Part:
     """One board: solder mask, components and joints each a little different."""
-    g = grid(size)
-    populated, bare, bodies, region, solid = _layers(size)
+    g, layers = grid(size), _layers(size)
     tint = 1 + 0.035 * rng.standard_normal(len(PARTS) + 1, np.float32)
-    shades = tint[bodies] * (1 + np.float32(0.02) * draw.smooth_noise(rng, g, 8))
+    shades = tint[layers.bodies] * (1 + np.float32(0.02) * smooth_noise(rng, g, 8))
     joints = np.float32(rng.uniform(0.97, 1.03))
 
-    def build(layers: Surface) -> Surface:
-        return Surface(layers.albedo * shades[..., None], layers.height * joints, layers.gloss)
+    def build(surface: Surface) -> Surface:
+        return Surface(surface.albedo * shades[..., None], surface.height * joints, surface.gloss)
 
-    return Part(g, build(populated), lambda: build(bare), FEATURES, region, solid)
+    populated = build(layers.populated)
+    return Part(g, populated, lambda: build(layers.blank), FEATURES, layers.region, layers.solid)
 
 
 def solder_bridge(part: Part, rng: np.random.Generator, severity: float) -> Damage:
@@ -150,15 +161,16 @@ def solder_bridge(part: Part, rng: np.random.Generator, severity: float) -> Dama
     x, y = blemishes.somewhere(part, rng)
     radius = rng.uniform(0.017, 0.025) * min(severity, 1.5)
     turn, squash = rng.uniform(0, np.pi), rng.uniform(0.55, 0.95)
-    dx, dy = part.grid.x - np.float32(x), part.grid.y - np.float32(y)
-    u, v = np.cos(turn) * dx + np.sin(turn) * dy, np.cos(turn) * dy - np.sin(turn) * dx
-    away = np.hypot(u, v / squash) / radius
-    body = np.clip((1 - away) * radius * part.grid.size + 0.5, 0, 1).astype(np.float32)
-    dome = np.sqrt(np.clip(1 - away * away, 0, 1)) * (0.7 * radius)
+    away = blemishes.oval(part.grid, (x, y), turn, squash) / np.float32(radius)
+    body = np.clip((1 - away) * np.float32(radius * part.grid.size) + np.float32(0.5), 0, 1)
+    dome = np.sqrt(np.clip(1 - away * away, 0, 1)) * np.float32(0.7 * radius)
     surface = part.surface
-    height = draw.blend(surface.height, surface.height.mean() + dome, body).astype(np.float32)
-    albedo = draw.blend(surface.albedo, (0.30, 0.31, 0.33), body)
-    return Damage(Surface(albedo, height, draw.blend(surface.gloss, 0.6, body)), "extra solder")
+    drop = Surface(
+        blend(surface.albedo, (0.30, 0.31, 0.33), body),
+        blend(surface.height, surface.height.mean() + dome, body),
+        blend(surface.gloss, 0.6, body),
+    )
+    return Damage(drop, "extra solder")
 
 
 FAMILY = Family(

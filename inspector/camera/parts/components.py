@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inspector.camera.parts import draw
 from inspector.camera.parts.draw import Colour, Ink, Sheet
+from inspector.camera.parts.lettering import strokes
+from inspector.camera.parts.shapes import closed, polar, rounded
+from inspector.camera.parts.surface import Points
 
 BOARD = 0.012  # the height of the board's upper side
 PAD = Ink((176, 176, 172), BOARD + 0.0014, 0.30)
@@ -67,23 +68,26 @@ class _Turned:
         self._sheet, self._part = sheet, part
 
     def rectangle(self, x: float, y: float, w: float, h: float, ink: Ink, r: float = 0) -> None:
-        self._sheet.polygon(self._at(draw.rounded(x, y, w, h, r)), ink)
+        self.polygon(rounded(x, y, w, h, r), ink)
+
+    def polygon(self, points: Points, ink: Ink) -> None:
+        self._sheet.polygon(self._at(points), ink)
 
     def circle(self, x: float, y: float, radius: float, ink: Ink) -> None:
         self.rectangle(x, y, 2 * radius, 2 * radius, ink, radius)
 
     def outline(self, x: float, y: float, w: float, h: float, ink: Ink) -> None:
-        corners = draw.rounded(x, y, w, h, 0)
-        self._sheet.line(self._at(np.concatenate([corners, corners[:1]])), 0.0035, ink)
+        self._sheet.line(self._at(closed(rounded(x, y, w, h))), 0.0035, ink)
 
     def text(self, words: str, tall: float, ink: Ink = MARKING, x: float = 0, y: float = 0) -> None:
-        for stroke in draw.strokes(words):
-            self._sheet.line(self._at(stroke * tall + (x, y)), 0.15 * tall, ink)
+        for stroke in strokes(words):
+            self._sheet.line(self._at(stroke * tall + np.array([x, y])), 0.15 * tall, ink)
 
-    def _at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _at(self, points: Points) -> Points:
         if self._part.turn_deg:
             points = np.stack([-points[:, 1], points[:, 0]], 1)
-        return points + (self._part.x, self._part.y)
+        placed: Points = points + np.array([self._part.x, self._part.y])
+        return placed
 
 
 def footprint(sheet: Sheet, part: Placed) -> None:
@@ -154,8 +158,7 @@ def _can(pen: _Turned, part: Placed) -> None:
     for radius, tall, shade in ((0.056, 0.030, 168), (0.052, 0.034, 188), (0.046, 0.0335, 182)):
         pen.circle(0, 0, radius, _body((shade, shade, shade + 3), tall, 0.12))
     turns = np.linspace(np.pi / 2, 3 * np.pi / 2, 15)
-    half = np.stack([0.046 * np.cos(turns) - 0.012, 0.040 * np.sin(turns)], 1)
-    pen._sheet.polygon(pen._at(half), Ink((34, 34, 40)))
+    pen.polygon(polar(turns, 1.0, (0, 0)) * (0.046, 0.040) - (0.012, 0), Ink((34, 34, 40)))
 
 
 def _crystal(pen: _Turned, part: Placed) -> None:

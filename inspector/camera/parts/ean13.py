@@ -3,8 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-LEFT_ODD = "0001101 0011001 0010011 0111101 0100011 0110001 0101111 0111011 0110111 0001011".split()
-PARITY = "LLLLLL LLGLGG LLGGLG LLGGGL LGLLGG LGGLLG LGGGLL LGLGLG LGLGGL LGGLGL".split()
+# fmt: off
+LEFT_ODD = ("0001101", "0011001", "0010011", "0111101", "0100011",
+            "0110001", "0101111", "0111011", "0110111", "0001011")
+PARITY = ("LLLLLL", "LLGLGG", "LLGGLG", "LLGGGL", "LGLLGG",
+          "LGGLLG", "LGGGLL", "LGLGLG", "LGLGGL", "LGGLGL")
+# fmt: on
 
 
 def modules(digits: str) -> NDArray[np.bool_]:

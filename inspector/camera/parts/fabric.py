@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.camera.parts import blemishes, draw
+from inspector.camera.parts import blemishes
+from inspector.camera.parts.layers import blend, blurred, f32, smooth_noise
+from inspector.camera.parts.shapes import coverage, ribbon
 from inspector.camera.parts.surface import (
     Damage,
     Family,
@@ -26,7 +27,7 @@ SWING = 0.42  # how far a yarn rises and dives, in its own radii
 
 @dataclass(frozen=True, slots=True)
 class _Weave:
-    """What all pieces share: relief, which yarn shows, the numbers of both yarns, twist marks."""
+    """What all pieces share: relief, which yarn shows, numbers and profiles of both yarns."""
 
     height: Layer
     warp_shows: Layer
@@ -49,20 +50,16 @@ def _weave(size: int) -> _Weave:
     weft = weft_round - SWING * _sign(weft_no) * np.sin(np.pi * u)
     shows = np.clip((warp - weft) * size / YARNS / 2 + 0.5, 0, 1)
     height = np.maximum(warp, weft) * (0.34 / YARNS)
-    fibres = np.sin(2 * np.pi * 2.2 * (u + v)) * shows + np.sin(2 * np.pi * 2.2 * (v - u)) * (
-        1 - shows
-    )
-    height = cv2.GaussianBlur(height.astype(np.float32), (0, 0), 0.0016 * size)
-    twist = 1 + 0.16 * fibres.astype(np.float32)
+    to_right, to_left = (np.sin(2 * np.pi * 2.2 * way) for way in (u + v, v - u))
     return _Weave(
-        height,
-        shows.astype(np.float32),
-        warp_no,
-        weft_no,
-        twist,
-        warp_round,
-        weft_round,
-        np.ones_like(height),
+        height=blurred(f32(height), g, 0.0016),
+        warp_shows=f32(shows),
+        warp_no=warp_no,
+        weft_no=weft_no,
+        twist=f32(1 + 0.16 * (to_right * shows + to_left * (1 - shows))),
+        warp_round=f32(warp_round),
+        weft_round=f32(weft_round),
+        everywhere=np.ones_like(g.x),
     )
 
 
@@ -87,12 +84,12 @@ def make(size: int, rng: np.random.Generator) -> Part:
     count = 2 * YARNS + 2
     warp_shade = (1 + 0.07 * rng.standard_normal(count, np.float32))[weave.warp_no]
     weft_shade = (1 + 0.05 * rng.standard_normal(count, np.float32))[weave.weft_no]
-    cloudy = 1 + np.float32(0.025) * draw.smooth_noise(rng, g, 7)
+    cloudy = 1 + np.float32(0.025) * smooth_noise(rng, g, 7)
     light = weave.twist * cloudy
     warp = (warp_shade * light)[..., None] * WARP
     weft = (weft_shade * light)[..., None] * WEFT
     surface = Surface(
-        draw.blend(weft, warp, weave.warp_shows), weave.height.copy(), np.zeros_like(light)
+        blend(weft, warp, weave.warp_shows), weave.height.copy(), np.zeros_like(light)
     )
     return Part(g, surface, lambda: surface, (), _region(size), weave.everywhere, 0.0022)
 
@@ -104,7 +101,7 @@ def missing_yarn(part: Part, rng: np.random.Generator, severity: float) -> Damag
     across = 1.15 / YARNS * min(severity, 1.4)
     place = (yarn, middle, across, length) if upright else (middle, yarn, length, across)
     gap = blemishes.box(part.grid, Feature("yarn", *place))
-    gap = cv2.GaussianBlur(gap, (0, 0), max(0.003 * part.grid.size, 0.4))
+    gap = blurred(gap, part.grid, 0.003)
     words = "a missing warp yarn" if upright else "a missing weft yarn"
     return Damage(blemishes.paste(part.surface, _crossing(part, upright), gap), words)
 
@@ -124,11 +121,11 @@ def slub(part: Part, rng: np.random.Generator, severity: float) -> Damage:
     along, across = start + 0.8 * length * steps, np.full(24, yarn)
     path = np.stack([across, along] if upright else [along, across], 1)
     thick = 1.75 / YARNS * severity**0.5 * np.sin(np.pi * (0.06 + 0.88 * steps)) ** 0.8
-    body = draw.coverage(part.grid, [draw.ribbon(path, thick)])
-    soft = cv2.GaussianBlur(body, (0, 0), max(0.008 * part.grid.size, 0.5))
-    pale = (1 + 0.08 * draw.smooth_noise(rng, part.grid, 90))[..., None] * (1.05 * WEFT)
-    albedo = draw.blend(part.surface.albedo, pale, 0.88 * body)
-    height = draw.blend(part.surface.height, 0.01, 0.75 * body) + np.float32(0.014) * soft
+    body = coverage(part.grid, [ribbon(path, thick)])
+    soft = blurred(body, part.grid, 0.008)
+    pale = (1 + 0.08 * smooth_noise(rng, part.grid, 90))[..., None] * (1.05 * WEFT)
+    albedo = blend(part.surface.albedo, pale, 0.88 * body)
+    height = blend(part.surface.height, 0.01, 0.75 * body) + np.float32(0.014) * soft
     return Damage(Surface(albedo, height, part.surface.gloss), "an extra thick slub")
 
 

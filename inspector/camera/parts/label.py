@@ -1,18 +1,28 @@
 """A printed label: frame, logo, text, rating table and bar code on slightly textured stock."""
 
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.camera.parts import blemishes, draw, printing
+from inspector.camera.parts import blemishes, printing
 from inspector.camera.parts.draw import Ink, Sheet
 from inspector.camera.parts.ean13 import modules
+from inspector.camera.parts.layers import blend, blurred, f32, moved, smooth_noise
+from inspector.camera.parts.shapes import closed, coverage, rounded
 from inspector.camera.parts.surface import Damage, Family, Feature, Layer, Part, Surface, grid
 
 WIDTH, TALL, CORNER = 0.88, 0.72, 0.03
-PAPER, BLACK, BLUE, WHITE = (242, 240, 232), (28, 28, 32), (24, 74, 150), (244, 244, 240)
+PAPER, BLACK, BLUE, RED, WHITE = (
+    (242, 240, 232),
+    (28, 28, 32),
+    (24, 74, 150),
+    (200, 40, 36),
+    (255, 255, 255),
+)
+HOUSING = np.array([0.0644, 0.0679, 0.0735], np.float32)  # linear albedo of grey plastic
 ARTICLE = "4006381333931"
 
 LINES = (
@@ -34,7 +44,7 @@ FEATURES = (
 @lru_cache(maxsize=2)
 def _print(size: int) -> Layer:
     """What the printing lets through, ``(S, S, 3)``: 1 where there is no ink."""
-    sheet = Sheet(grid(size), Ink((255, 255, 255)))
+    sheet = Sheet(grid(size), Ink(WHITE))
     _frame(sheet)
     _logo(sheet)
     for words, x, y, tall, bold in LINES:
@@ -46,16 +56,15 @@ def _print(size: int) -> Layer:
 
 
 def _frame(sheet: Sheet) -> None:
-    outer = draw.rounded(0, 0, WIDTH - 0.035, TALL - 0.035, 0.022)
-    sheet.line(np.concatenate([outer, outer[:1]]), 0.007, Ink(BLACK))
+    sheet.line(closed(rounded(0, 0, WIDTH - 0.035, TALL - 0.035, 0.022)), 0.007, Ink(BLACK))
     sheet.rectangle(0.075, -0.255, 0.64, 0.085, Ink(BLUE), 0.008)
-    sheet.text("PROMPTMAD DRIVES", 0.075, -0.255, 0.039, Ink((255, 255, 255)), 1.6)
+    sheet.text("PROMPTMAD DRIVES", 0.075, -0.255, 0.039, Ink(WHITE), 1.6)
 
 
 def _logo(sheet: Sheet) -> None:
     sheet.circle(-0.335, -0.255, 0.050, Ink(BLUE))
-    sheet.polygon([(-0.37, -0.232), (-0.335, -0.292), (-0.30, -0.232)], Ink((255, 255, 255)))
-    sheet.circle(-0.335, -0.246, 0.0115, Ink((200, 40, 36)))
+    sheet.polygon([(-0.37, -0.232), (-0.335, -0.292), (-0.30, -0.232)], Ink(WHITE))
+    sheet.circle(-0.335, -0.246, 0.0115, Ink(RED))
 
 
 def _table(sheet: Sheet) -> None:
@@ -78,47 +87,49 @@ def _bar_code(sheet: Sheet, x: float, y: float) -> None:
 
 def _test_mark(sheet: Sheet, x: float, y: float) -> None:
     sheet.circle(x, y, 0.075, Ink(BLACK))
-    sheet.circle(x, y, 0.066, Ink((255, 255, 255)))
+    sheet.circle(x, y, 0.066, Ink(WHITE))
     sheet.text("QC", x, y - 0.010, 0.055, Ink(BLACK), 1.6)
     sheet.text("PASSED", x, y + 0.038, 0.017, Ink(BLACK), 1.2)
 
 
+@dataclass(frozen=True, slots=True)
+class _Stock:
+    """The housing with the blank label on it: its surface, paper grain, paper, region."""
+
+    surface: Surface
+    grain: Layer
+    paper: Layer
+    region: NDArray[np.bool_]
+
+
 @lru_cache(maxsize=2)
-def _stock(size: int) -> tuple[Surface, Layer, Layer, NDArray[np.bool_]]:
-    """The housing and the unprinted label on it, paper grain, coverage of the label, region."""
+def _stock(size: int) -> _Stock:
     g = grid(size)
-    grain = draw.smooth_noise(np.random.default_rng(5), g, 230)
-    paper = draw.coverage(g, [draw.rounded(0, 0, WIDTH, TALL, CORNER)])
-    shadow = cv2.warpAffine(
-        paper, np.float32([[1, 0, 0.005 * size], [0, 1, 0.006 * size]]), paper.shape[::-1]
-    )
-    shadow = cv2.GaussianBlur(shadow, (0, 0), 0.004 * size)
-    housing = 0.070 * (1 - 0.5 * shadow)[..., None] * np.array([0.92, 0.97, 1.05], np.float32)
-    height = (0.00036 - 0.00027 * paper) * grain + 0.0015 * cv2.GaussianBlur(
-        paper, (0, 0), 0.002 * size
-    )
-    linear = (np.array(PAPER, np.float32) / 255) ** 2 * np.float32(0.86)
-    albedo = draw.blend(housing.astype(np.float32), linear, paper)
-    region = cv2.erode(paper, np.ones((3, 3), np.uint8), iterations=max(int(0.02 * size), 1)) > 0.5
-    surface = Surface(albedo, height.astype(np.float32), np.zeros_like(paper))
-    return surface, grain, paper, region
+    grain = smooth_noise(np.random.default_rng(5), g, 230)
+    paper = coverage(g, [rounded(0, 0, WIDTH, TALL, CORNER)])
+    shadow = blurred(moved(paper, g, 0.005, 0.006), g, 0.004)
+    housing = (1 - 0.5 * shadow)[..., None] * HOUSING
+    height = (0.00036 - 0.00027 * paper) * grain + 0.0015 * blurred(paper, g, 0.002)
+    albedo = blend(housing, 0.86 * (f32(PAPER) / 255) ** 2, paper)
+    inner = cv2.erode(paper, np.ones((3, 3), np.uint8), iterations=max(int(0.02 * size), 1))
+    surface = Surface(albedo, height, np.zeros_like(paper))
+    return _Stock(surface, grain, paper, np.asarray(inner) > 0.5)
 
 
 def make(size: int, rng: np.random.Generator) -> Part:
     """One label: its own print density and register, its own stock."""
-    g = grid(size)
-    stock, grain, paper, region = _stock(size)
-    register = rng.uniform(-0.0025, 0.0025, 2) * size
-    move = np.float32([[1, 0, register[0]], [0, 1, register[1]]])
-    printed = cv2.warpAffine(_print(size), move, paper.shape[::-1], borderValue=(1, 1, 1))
+    g, stock = grid(size), _stock(size)
+    dx, dy = rng.uniform(-0.0025, 0.0025, 2)
+    printed = moved(_print(size), g, dx, dy, border=1)
     density = np.float32(rng.uniform(0.95, 1.0))
-    cloudy = draw.smooth_noise(rng, g, 6) * np.float32(0.012) + np.float32(rng.uniform(0.98, 1.02))
-    base = stock.albedo * cloudy[..., None]
-    passed = 1 - density * (1 - printed)
-    roll = tuple(int(v * size) for v in rng.uniform(0, 1, 2))
-    height = stock.height + np.float32(0.00005) * np.roll(grain, roll, (0, 1))
-    surface = Surface(base * passed, height, stock.gloss)
-    return Part(g, surface, lambda: Surface(base, height, stock.gloss), FEATURES, region, paper)
+    cloudy = smooth_noise(rng, g, 6) * np.float32(0.012) + np.float32(rng.uniform(0.98, 1.02))
+    base = stock.surface.albedo * cloudy[..., None]
+    rows, columns = (int(v * size) for v in rng.uniform(0, 1, 2))
+    grain = np.roll(stock.grain, (rows, columns), (0, 1))
+    height = stock.surface.height + np.float32(0.00005) * grain
+    blank = Surface(base, height, stock.surface.gloss)
+    surface = replace(blank, albedo=base * (1 - density * (1 - printed)))
+    return Part(g, surface, lambda: blank, FEATURES, stock.region, stock.paper)
 
 
 def tear(part: Part, rng: np.random.Generator, severity: float) -> Damage:

@@ -5,7 +5,8 @@ on one would then see misprints everywhere on the other.
 """
 
 import numpy as np
-from numpy.typing import NDArray
+
+from inspector.camera.parts.surface import Points
 
 ADVANCE = 5.6  # from one letter to the next, on the 4 × 6 raster the strokes are noted on
 
@@ -56,15 +57,15 @@ GLYPHS = {
 }
 
 
-def strokes(words: str) -> list[NDArray[np.float64]]:
+def strokes(words: str) -> list[Points]:
     """The strokes of ``words``, points ``(N, 2)``, centred, one unit being a capital's height."""
     middle = np.array([(len(words) - 1) * ADVANCE / 2 + 2, 3.0])
     return [
-        (_points(stroke) + (place * ADVANCE, 0) - middle) / 6
+        (_points(stroke) + np.array([place * ADVANCE, 0]) - middle) / 6
         for place, letter in enumerate(words)
         for stroke in filter(None, GLYPHS[letter].split("|"))
     ]
 
 
-def _points(stroke: str) -> NDArray[np.float64]:
-    return np.array([[int(x), int(y)] for x, y in stroke.split()], np.float64)
+def _points(stroke: str) -> Points:
+    return np.array([[int(point[0]), int(point[1])] for point in stroke.split()], np.float64)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from engine.types import Image
+from inspector.camera.parts.layers import f32
 from inspector.camera.parts.surface import Layer, grid
 
 FALL_OFF = 0.34  # light lost at a radius of one width; the corner has 0.71
@@ -17,6 +18,7 @@ READ_NOISE = 9.0  # electrons
 TOE = 0.002  # keeps the tone curve's slope finite, and thus the noise of black small
 DRIFT_PERIOD = 900  # frames in one swing of the lamp's drift
 DRIFT = 0.05
+LEAST_BLUR_PX = 0.45  # a pixel is an area, not a point
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,10 @@ def project(radiance: Layer, size: int, view: View, flow: Layer | None, exposure
     ``flow`` (n, n, 2) pulls the part out of shape, in widths; None for stiff parts.
     """
     at = _pose(size, view, flow)
-    light = cv2.remap(radiance, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    light = cv2.GaussianBlur(light, (0, 0), max(view.blur * size, 0.45))
+    light = cv2.remap(radiance, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
+    light = f32(cv2.GaussianBlur(light, (0, 0), max(view.blur * size, LEAST_BLUR_PX)))
     light *= _fall_off(size) * np.float32(view.gain * exposure)
-    return np.asarray(light, np.float32)
+    return light
 
 
 def _pose(size: int, view: View, flow: Layer | None) -> Layer:
@@ -68,7 +70,7 @@ def _pose(size: int, view: View, flow: Layer | None) -> Layer:
         at += cv2.resize(flow, (size, size), interpolation=cv2.INTER_CUBIC)
     at *= size
     at += (grid(size).side - 1) / 2
-    return np.asarray(at, np.float32)
+    return f32(at)
 
 
 @lru_cache(maxsize=4)
@@ -77,14 +79,14 @@ def _lens(size: int) -> tuple[Layer, Layer]:
     line = ((np.arange(size) - (size - 1) / 2) / size).astype(np.float32)
     x, y = np.meshgrid(line, line)
     stretch = 1 + DISTORTION * (x * x + y * y)
-    return x * stretch, y * stretch
+    return f32(x * stretch), f32(y * stretch)
 
 
 @lru_cache(maxsize=4)
 def _fall_off(size: int) -> Layer:
     x, y = _lens(size)
-    light: Layer = (1 - FALL_OFF * (x * x + y * y)) * (1 - UNEVEN * (x + y))
-    return light[..., None].astype(np.float32)
+    light = (1 - FALL_OFF * (x * x + y * y)) * (1 - UNEVEN * (x + y))
+    return f32(light[..., None])
 
 
 def develop(light: Layer) -> Image:
@@ -99,5 +101,4 @@ def add_noise(light: Layer, rng: np.random.Generator) -> Layer:
     """Shot and read noise of a sensor that holds FULL_WELL electrons."""
     electrons = np.maximum(light, 0) * np.float32(FULL_WELL)
     sigma = np.sqrt(electrons + np.float32(READ_NOISE**2))
-    noisy: Layer = light + rng.standard_normal(light.shape, np.float32) * sigma / FULL_WELL
-    return np.asarray(noisy, np.float32)
+    return f32(light + rng.standard_normal(light.shape, np.float32) * sigma / FULL_WELL)

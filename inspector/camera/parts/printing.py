@@ -3,8 +3,10 @@
 import cv2
 import numpy as np
 
-from inspector.camera.parts import blemishes, draw
-from inspector.camera.parts.surface import Damage, Feature, Layer, Part, Surface
+from inspector.camera.parts import blemishes
+from inspector.camera.parts.layers import blend, blurred, f32, moved, smooth_noise
+from inspector.camera.parts.shapes import coverage, polar
+from inspector.camera.parts.surface import Damage, Feature, Layer, Part, Points, Surface
 
 INK = (0.012, 0.012, 0.016)
 
@@ -23,16 +25,16 @@ def ink_splash(part: Part, rng: np.random.Generator, severity: float) -> Damage:
     for _ in range(rng.integers(2, 5)):
         dx, dy = rng.normal(0, 0.035, 2)
         outlines.append(_drop(x + dx, y + dy, rng.uniform(0.004, 0.009), rng))
-    drops = draw.coverage(part.grid, outlines)
+    drops = coverage(part.grid, outlines)
     ink = INK if _bright(part, drops) else (0.75, 0.74, 0.70)
-    albedo = draw.blend(part.surface.albedo, ink, drops)
+    albedo = blend(part.surface.albedo, ink, drops)
     return Damage(Surface(albedo, part.surface.height, part.surface.gloss), "an extra blot of ink")
 
 
 def _faded(part: Part, feature: Feature, rng: np.random.Generator, severity: float) -> Surface:
     """Too little ink, unevenly: the ribbon slipped."""
-    uneven = np.clip(0.9 + 0.25 * draw.smooth_noise(rng, part.grid, 24), 0.5, 1)
-    lost = np.clip(0.62 * severity * uneven, 0, 0.95).astype(np.float32)
+    uneven = np.clip(0.9 + 0.25 * smooth_noise(rng, part.grid, 24), 0.5, 1)
+    lost = f32(np.clip(0.62 * severity * uneven, 0, 0.95))
     bare = part.bare()
     return blemishes.paste(part.surface, bare, blemishes.box(part.grid, feature) * lost)
 
@@ -44,10 +46,10 @@ def _smudged(part: Part, feature: Feature, rng: np.random.Generator, severity: f
     angle = rng.uniform(-0.5, 0.5)
     end = (round(reach + reach * np.cos(angle)), round(reach + reach * np.sin(angle)))
     cv2.line(kernel, (reach, reach), end, 1.0, max(round(0.008 * part.grid.size), 1))
-    dragged = cv2.filter2D(part.surface.albedo, -1, kernel[::-1, ::-1] / kernel.sum())
-    where = cv2.GaussianBlur(blemishes.box(part.grid, feature), (0, 0), 0.01 * part.grid.size)
+    dragged = f32(cv2.filter2D(part.surface.albedo, -1, kernel[::-1, ::-1] / kernel.sum()))
+    where = blurred(blemishes.box(part.grid, feature), part.grid, 0.01)
     wiped = Surface(dragged, part.surface.height, part.surface.gloss)
-    return blemishes.paste(part.surface, wiped, np.asarray(0.9 * where, np.float32))
+    return blemishes.paste(part.surface, wiped, 0.9 * where)
 
 
 def _shifted(part: Part, feature: Feature, rng: np.random.Generator, severity: float) -> Surface:
@@ -58,18 +60,16 @@ def _shifted(part: Part, feature: Feature, rng: np.random.Generator, severity: f
     where = blemishes.box(part.grid, feature)
     passed = np.clip(part.surface.albedo / np.maximum(bare.albedo, 1e-3), 0, 1)
     ink = (1 - passed) * where[..., None]
-    move = np.float32([[1, 0, dx * part.grid.size], [0, 1, dy * part.grid.size]])
-    moved = cv2.warpAffine(ink, move, where.shape[::-1])
-    rest = draw.blend(part.surface.albedo, bare.albedo, where)
-    return Surface((rest * (1 - moved)).astype(np.float32), bare.height, part.surface.gloss)
+    beside = moved(f32(ink), part.grid, dx, dy)
+    rest = blend(part.surface.albedo, bare.albedo, where)
+    return Surface(rest * (1 - beside), bare.height, part.surface.gloss)
 
 
-def _drop(x: float, y: float, radius: float, rng: np.random.Generator) -> np.ndarray:
+def _drop(x: float, y: float, radius: float, rng: np.random.Generator) -> Points:
     turns = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     wobble = 1 + 0.12 * np.cos(3 * turns + rng.uniform(0, 6)) + 0.06 * np.cos(5 * turns)
-    edge = np.stack([np.cos(turns), np.sin(turns)], 1) * (radius * wobble)[:, None]
-    return edge + (x, y)
+    return polar(turns, radius * wobble, (x, y))
 
 
 def _bright(part: Part, where: Layer) -> bool:
-    return blemishes.local_albedo(part.surface.albedo, where) > 0.2
+    return blemishes.ground(part, where) > 0.2

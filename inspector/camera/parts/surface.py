@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 Layer: TypeAlias = NDArray[np.float32]
 """One float32 value, ``(S, S)``, or colour, ``(S, S, 3)``, per pixel of the canvas."""
 
+Points: TypeAlias = NDArray[np.float64]
+"""Points ``(N, 2)`` or numbers ``(N,)``, in widths unless said otherwise."""
+
 MARGIN = 0.10
 
 LIGHT = (0.62, 0.78)  # the lamp stands beyond the upper left corner: slopes facing it are bright
@@ -35,7 +38,7 @@ class Grid:
     x: Layer
     y: Layer
 
-    def to_px(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_px(self, points: Points) -> Points:
         """Points ``(N, 2)`` in widths → canvas pixels."""
         return points * self.size + (self.side - 1) / 2
 
@@ -57,9 +60,6 @@ class Surface:
     height: Layer
     gloss: Layer
 
-    def copy(self) -> "Surface":
-        return Surface(self.albedo.copy(), self.height.copy(), self.gloss.copy())
-
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -77,7 +77,8 @@ class Part:
     """One part: its surface, the same surface without its features, and where damage may lie.
 
     ``region`` (S, S) bool holds the middles of damage, ``solid`` (S, S) is the coverage of the
-    material that can be damaged at all; ``flow`` is how far, in widths, cloth is pulled out of shape.
+    material that can be damaged at all; ``flow`` is how far, in widths, cloth is
+    pulled out of shape.
     """
 
     grid: Grid
