@@ -43,7 +43,9 @@ def _engine(path: Path, mode: str, begin: str) -> Engine:
         # isolation_level None: sqlite3 begins nothing by itself, the event below does.
         return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=1)
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=1, max_overflow=0
+    )
 
     @event.listens_for(engine, "begin")
     def do_begin(connection: Connection) -> None:

@@ -64,7 +64,10 @@ class Record:
 
 
 class History:
-    """A database opened for reading, beside the station that may be writing it."""
+    """A database opened for reading, beside the station that may be writing it.
+
+    Threads may share one; they read in turn.
+    """
 
     def __init__(self, path: Path, *, busy_ms: int = BUSY_MS) -> None:
         self._path = path

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -105,6 +106,13 @@ def test_products_are_the_filters_choices(path: Path) -> None:
         log.write(inspection(40, Verdict.FAULT, product=None))
     with History(path) as history:
         assert history.products() == ("disc", "label")
+
+
+def test_threads_may_share_a_history(path: Path) -> None:
+    with History(path) as history, ThreadPoolExecutor(4) as threads:
+        pages = list(threads.map(lambda _: history.page(limit=10), range(20)))
+
+    assert {page[0].frame_id for page in pages} == {29}
 
 
 def test_no_database_is_said_and_none_is_made(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def query(path: Path, text: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "deep" / "station.sqlite"
+    return tmp_path / "line #4, 50 % é" / "station.sqlite"  # special in a URI
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_other_shapes_and_types_are_the_wrong_format(image: Any) -> None:
 
 
 def test_black_with_noise_and_hot_pixels_is_black() -> None:
-    dark = np.random.default_rng(1).integers(0, 12, (40, 60, 3), dtype=np.uint8)
+    dark = np.random.default_rng(1).integers(0, 13, (40, 60, 3), dtype=np.uint8)
     dark[3, 3] = 255
 
     assert check_frame(frame(0, dark), LIMITS, frozen=False) is Reason.BLACK_FRAME

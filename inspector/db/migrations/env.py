@@ -1,7 +1,7 @@
 """Run by Alembic, always on the connection that :mod:`inspector.db.migrate` hands over.
 
-SQLite's DDL is transactional, though Alembic's dialect does not count on it: a migration that
-fails leaves the database as it was.
+The transaction is the caller's, and SQLite's DDL is part of it: a migration that fails leaves
+the database as it was.
 """
 
 from alembic import context
@@ -11,8 +11,6 @@ from inspector.db.tables import Base
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
-    transactional_ddl=True,
     render_as_batch=True,
 )
-with context.begin_transaction():
-    context.run_migrations()
+context.run_migrations()
