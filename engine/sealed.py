@@ -39,9 +39,9 @@ def verify(folder: Path, kind: str, mend: str) -> str:
             f"{mend}."
         )
     for name, digest in listed.items():
-        if _sha256(folder / name) != digest:
+        if not _is_intact(folder / name, digest):
             raise BundleError(
-                f"The {kind} {folder} has a truncated or edited file, {name}: {mend}."
+                f"The {kind} {folder} has a truncated, edited or unreadable file, {name}: {mend}."
             )
     return _sha256(folder / SUMS)
 
@@ -51,18 +51,24 @@ def whole_folder(target: Path, *, overwrite: bool, marker: str) -> Iterator[Path
     """A temporary sibling of ``target`` to fill; sealed and renamed at the end, or removed.
 
     An existing target is replaced only if ``overwrite`` is true and it is sealed and of the same
-    kind, which its file ``marker`` tells; otherwise :class:`InputError`.
+    kind, which its file ``marker`` tells; otherwise :class:`InputError`, as for a disk that is
+    full or read-only.
     """
     _may_write(target, overwrite, marker)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
-        new, old = Path(temporary) / "new", Path(temporary) / "old"
-        new.mkdir()
-        yield new
-        seal(new)
-        if target.exists():
-            target.replace(old)
-        new.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
+            new, old = Path(temporary) / "new", Path(temporary) / "old"
+            new.mkdir()
+            yield new
+            seal(new)
+            if target.exists():
+                target.replace(old)
+            new.replace(target)
+    except OSError as error:
+        raise InputError(
+            f"{target} cannot be written: {error.strerror}; make room or name another folder."
+        ) from error
 
 
 def _may_write(target: Path, overwrite: bool, marker: str) -> None:
@@ -89,6 +95,13 @@ def _read_sums(folder: Path, kind: str, mend: str) -> dict[str, str]:
 def _names(folder: Path) -> list[str]:
     files = (path for path in folder.rglob("*") if not path.is_dir())
     return sorted(name for path in files if (name := path.relative_to(folder).as_posix()) != SUMS)
+
+
+def _is_intact(path: Path, digest: str) -> bool:
+    try:
+        return _sha256(path) == digest
+    except OSError:  # a bad sector, a link to nowhere: as good as edited
+        return False
 
 
 def _sha256(path: Path) -> str:

@@ -48,7 +48,7 @@ def test_a_missing_file_is_named(own_bundle: Path) -> None:
 def test_a_truncated_file_is_named(own_bundle: Path) -> None:
     trunk = own_bundle / "trunk.onnx"
     trunk.write_bytes(trunk.read_bytes()[:-1])
-    with pytest.raises(BundleError, match=r"truncated or edited file, trunk\.onnx"):
+    with pytest.raises(BundleError, match=r"truncated, edited or unreadable file, trunk\.onnx"):
         read_bundle(own_bundle)
 
 
@@ -56,7 +56,17 @@ def test_an_edited_byte_is_named(own_bundle: Path) -> None:
     table = bytearray((own_bundle / "prompts.npy").read_bytes())
     table[-1] ^= 1
     (own_bundle / "prompts.npy").write_bytes(table)
-    with pytest.raises(BundleError, match=r"truncated or edited file, prompts\.npy"):
+    with pytest.raises(BundleError, match=r"truncated, edited or unreadable file, prompts\.npy"):
+        read_bundle(own_bundle)
+
+
+def test_an_unreadable_file_is_named(own_bundle: Path) -> None:
+    (own_bundle / "head.onnx").unlink()
+    try:
+        (own_bundle / "head.onnx").symlink_to(own_bundle / "nowhere")
+    except OSError:
+        pytest.skip("this system lets nobody make links")
+    with pytest.raises(BundleError, match=r"unreadable file, head\.onnx"):
         read_bundle(own_bundle)
 
 
@@ -143,10 +153,10 @@ def test_a_failed_write_leaves_nothing(
     tiny: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full_disk(*_: object, **__: object) -> None:
-        raise OSError("no space left on device")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(InputError, match="cannot be written: No space left on device"):
         _write(tiny, tmp_path / "bundle", tiny.prompts)
     assert list(tmp_path.iterdir()) == []
 
