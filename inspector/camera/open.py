@@ -1,0 +1,77 @@
+"""From one string to a camera: `sim:…`, `folder:…`, `genicam:…`. A source is chosen here only.
+
+Each source is imported when it is asked for: a folder needs no GenICam libraries.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import parse_qsl
+
+from engine.types import InputError
+from inspector.camera.base import Camera
+
+FORMS = (
+    "sim:all or sim:PRODUCT,…[?seed=1&size=256&defect_rate=0.1&parts=200&lost=0.01&…]",
+    "folder:PATH[?product=NAME&loop=true]",
+    "genicam:SERIAL[@PRODUCER.cti][?FEATURE=VALUE&…]",
+)
+
+
+def open_camera(spec: str) -> Camera:
+    """The camera that `spec` describes, not yet entered; :class:`InputError` says what is allowed.
+
+    ``genicam:0@viky`` is a simulated camera of the producer that the genicam package ships. What
+    follows a ``?`` in a genicam spec are features of the camera, set in that order.
+    """
+    scheme, colon, rest = spec.partition(":")
+    source, _, query = rest.partition("?")
+    if scheme not in _SOURCES or not colon or not source:
+        raise InputError(f"The camera {spec!r} is not one of {' · '.join(FORMS)}.")
+    return _SOURCES[scheme](source, _options(spec, query))
+
+
+def _options(spec: str, query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, strict_parsing=True) if query else []
+    except ValueError:
+        raise InputError(
+            f"The options of the camera {spec!r} are not name=value, joined by &."
+        ) from None
+    return dict(pairs)
+
+
+def _sim(source: str, options: Mapping[str, str]) -> Camera:
+    from inspector.camera.simulated import simulated_camera
+
+    return simulated_camera(source, options)
+
+
+def _folder(source: str, options: Mapping[str, str]) -> Camera:
+    from inspector.camera.folder import FolderCamera
+
+    unknown = ", ".join(sorted(options.keys() - {"loop", "product"}))
+    if unknown:
+        raise InputError(f"A folder camera has no option {unknown}: it has loop, product.")
+    loop = _switch("loop", options.get("loop", "false"))
+    return FolderCamera(Path(source), options.get("product"), loop=loop)
+
+
+def _genicam(source: str, options: Mapping[str, str]) -> Camera:
+    from inspector.camera.genicam import GenICamCamera, shipped_producer
+
+    serial, _, producer = source.partition("@")
+    if producer == "viky":
+        return GenICamCamera(serial, shipped_producer(), settings=options)
+    return GenICamCamera(serial, Path(producer) if producer else None, settings=options)
+
+
+def _switch(name: str, value: str) -> bool:
+    if value not in {"true", "false"}:
+        raise InputError(f"The camera's option {name} is true or false, not {value!r}.")
+    return value == "true"
+
+
+_SOURCES: Mapping[str, Callable[[str, Mapping[str, str]], Camera]] = MappingProxyType(
+    {"sim": _sim, "folder": _folder, "genicam": _genicam}
+)
