@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
 
@@ -142,7 +141,6 @@ WITHOUT_TRAIN = """
 """
 
 
-@pytest.mark.skipif(find_spec("training.cli") is None, reason="there is no training.cli yet")
 def test_a_station_without_the_train_extra_gets_help_and_hears_what_to_install() -> None:
     assert run_python(WITHOUT_TRAIN, "train", "--help").returncode == 0
     arguments = [
