@@ -160,7 +160,9 @@ def parse(model: type[M], path: Path, mend: str) -> M:
             )
         return model.model_validate_json(text)
     except FileNotFoundError:
-        raise BundleError(f"{path} is missing: {mend}.") from None
+        raise BundleError(
+            f"{path.parent} has no {path.name}: name another folder, or {mend}."
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

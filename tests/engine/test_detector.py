@@ -123,3 +123,8 @@ def test_another_runtime_version_asks_for_a_new_plan(
     monkeypatch.setattr("engine.runtimes.openvino.version", lambda: "1.0")
     with pytest.raises(BundleError, match=r"here is 1\.0: build it again"):
         Detector.open(plan)
+
+
+def test_a_bundle_is_no_plan(own_bundle: Path) -> None:
+    with pytest.raises(BundleError, match=r"has no plan\.json: name another folder, or build"):
+        Detector.open(own_bundle)
