@@ -17,7 +17,7 @@ HAIRLINE_PX = 1.3  # thinner strokes would drown in the lens's blur
 POINTS = 28  # along a stroke
 EDGE = 0.0015  # softness of a groove's edge, in widths
 BROWN, GREY, MILKY = (0.34, 0.24, 0.12), (0.20, 0.19, 0.18), (0.42, 0.41, 0.36)
-DARK_BITS = ((0.03, 0.035, 0.05), (0.04, 0.05, 0.16))
+DARK_BITS = ((0.03, 0.035, 0.05), (0.26, 0.03, 0.02))
 BRIGHT_BITS = ((0.75, 0.7, 0.6), (0.6, 0.14, 0.1))
 
 
@@ -32,7 +32,7 @@ def somewhere(part: Part, rng: np.random.Generator) -> tuple[float, float]:
 
 def scratch(part: Part, rng: np.random.Generator, severity: float) -> Damage:
     """A tool or a handling mark: a slightly bent, tapering groove that catches the light."""
-    path = _bent_line(somewhere(part, rng), rng, rng.uniform(0.13, 0.34), bend=0.12)
+    path = bent_line(somewhere(part, rng), rng, rng.uniform(0.13, 0.34), bend=0.12)
     width = _stroke(part.grid, rng.uniform(0.0062, 0.0085), severity)
     taper = np.sin(np.linspace(0.12, np.pi - 0.12, POINTS)) ** 0.5
     groove = coverage(part.grid, [ribbon(path, width * taper)]) * part.solid
@@ -75,7 +75,7 @@ def stain(part: Part, rng: np.random.Generator, severity: float) -> Damage:
     rim = np.exp(-(((away - 0.9) / 0.10) ** 2)) * inner
     alpha = np.clip((0.62 * inner + 0.25 * rim) * np.float32(severity), 0, 0.92)
     albedo = part.surface.albedo
-    if ground(part, inner) > 0.12:
+    if ground(part, part.solid) > 0.15:
         spoilt = albedo * (1 - alpha[..., None] * (1 - f32((BROWN, GREY)[rng.integers(2)])))
     else:
         spoilt = blend(albedo, MILKY, 0.6 * alpha)
@@ -86,12 +86,12 @@ def particle(part: Part, rng: np.random.Generator, severity: float) -> Damage:
     """A foreign fibre or chip that lies on the part and throws a shadow."""
     if rng.random() < 0.5:
         thick, words = _stroke(part.grid, 0.0065, severity), "a foreign fibre"
-        path = _bent_line(somewhere(part, rng), rng, rng.uniform(0.10, 0.20), bend=1.1)
+        path = bent_line(somewhere(part, rng), rng, rng.uniform(0.10, 0.20), bend=1.1)
         outline = ribbon(path, np.full(len(path), thick))
     else:
         thick, words = 0.014, "a foreign particle"
-        angles, radii = np.sort(rng.uniform(0, 2 * np.pi, 7)), rng.uniform(0.6, 1.0, 7)
-        radii *= rng.uniform(0.020, 0.030) * min(severity, 1.5)
+        angles = (np.arange(7) + rng.uniform(0, 0.8, 7)) * (2 * np.pi / 7)
+        radii = rng.uniform(0.6, 1.0, 7) * rng.uniform(0.020, 0.030) * min(severity, 1.5)
         outline = polar(angles, radii, somewhere(part, rng))
     body = coverage(part.grid, [outline])
     bits = DARK_BITS if ground(part, body) > 0.16 else BRIGHT_BITS
@@ -156,7 +156,7 @@ def _laid_on(part: Part, body: Layer, thick: float, colour: Sequence[float]) -> 
     return Surface(blend(shaded, colour, body), height, surface.gloss * (1 - body))
 
 
-def _bent_line(
+def bent_line(
     middle: Sequence[float], rng: np.random.Generator, length: float, bend: float
 ) -> Points:
     """A line through ``middle`` whose direction wanders smoothly by about ``bend`` radians."""

@@ -159,7 +159,7 @@ def make(size: int, rng: np.random.Generator) -> Part:
 def solder_bridge(part: Part, rng: np.random.Generator, severity: float) -> Damage:
     """A drop of solder where none belongs."""
     x, y = blemishes.somewhere(part, rng)
-    radius = rng.uniform(0.017, 0.025) * min(severity, 1.5)
+    radius = rng.uniform(0.020, 0.028) * min(severity, 1.5)
     turn, squash = rng.uniform(0, np.pi), rng.uniform(0.55, 0.95)
     away = blemishes.oval(part.grid, (x, y), turn, squash) / np.float32(radius)
     body = np.clip((1 - away) * np.float32(radius * part.grid.size) + np.float32(0.5), 0, 1)

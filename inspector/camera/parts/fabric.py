@@ -15,6 +15,7 @@ from inspector.camera.parts.surface import (
     Feature,
     Layer,
     Part,
+    Points,
     Surface,
     grid,
 )
@@ -137,9 +138,23 @@ def _along_a_yarn(part: Part, rng: np.random.Generator) -> tuple[float, bool, fl
 
 
 def cut(part: Part, rng: np.random.Generator, severity: float) -> Damage:
-    """A cut through the cloth: the crack of this material."""
-    torn = blemishes.crack(part, rng, 1.6 * severity)
-    return Damage(torn.surface, "a cut")
+    """A slit that gapes, threads of the cut yarns across its lips: the crack of this material."""
+    middle, length = blemishes.somewhere(part, rng), rng.uniform(0.13, 0.24)
+    slit = blemishes.bent_line(middle, rng, length, bend=0.25)
+    gape = 0.022 * severity**0.5 * np.sin(np.linspace(0.05, np.pi - 0.05, len(slit)))
+    gap = blurred(coverage(part.grid, [ribbon(slit, gape)]), part.grid, 0.001)
+    threads = coverage(part.grid, [_thread(slit, gape, rng) for _ in range(9)])
+    albedo = blend(blend(part.surface.albedo, 0.012, gap), 0.8 * WEFT, 0.85 * threads)
+    height = part.surface.height * (1 - gap) + np.float32(0.004) * threads
+    return Damage(Surface(albedo, height, part.surface.gloss), "a cut")
+
+
+def _thread(slit: Points, gape: Points, rng: np.random.Generator) -> Points:
+    """A loose end that sticks out from somewhere along the slit."""
+    at = rng.integers(4, len(slit) - 4)
+    foot = slit[at] + rng.normal(0, 0.4, 2) * gape[at]
+    tip = foot + rng.normal(0, 0.018, 2)
+    return ribbon(np.stack([foot, tip]), np.array([0.006, 0.003]))
 
 
 FAMILY = Family(

@@ -102,3 +102,9 @@ def add_noise(light: Layer, rng: np.random.Generator) -> Layer:
     electrons = np.maximum(light, 0) * np.float32(FULL_WELL)
     sigma = np.sqrt(electrons + np.float32(READ_NOISE**2))
     return f32(light + rng.standard_normal(light.shape, np.float32) * sigma / FULL_WELL)
+
+
+def dark_frame(size: int, seed: int) -> Image:
+    """What the sensor gives when the lamp is off: its read noise."""
+    dark = np.zeros((size, size, 3), np.float32)
+    return develop(add_noise(dark, np.random.default_rng(seed)))
