@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from inspector.camera.parts.layers import blend, blurred, f32, moved, smooth_noise
+from inspector.camera.parts.layers import blend, blurred, f32, grey, moved, smooth_noise
 from inspector.camera.parts.shapes import coverage, polar, ribbon, rounded
 from inspector.camera.parts.surface import Damage, Feature, Grid, Layer, Part, Points, Surface
 
@@ -128,7 +128,7 @@ def oval(g: Grid, middle: Sequence[float], turn: float = 0, squash: float = 1) -
 
 def ground(part: Part, where: Layer) -> float:
     """Mean albedo of the part under ``where`` (S, S)."""
-    bright = (part.surface.albedo.mean(2) * where).sum()
+    bright = (grey(part.surface.albedo) * where).sum()
     return float(bright / max(float(where.sum()), 1e-6))
 
 

@@ -20,6 +20,11 @@ def blend(under: Layer, over: ArrayLike, alpha: Layer) -> Layer:
     return f32(under + f32(weight) * (f32(over) - under))
 
 
+def grey(colour: Layer) -> Layer:
+    """The mean of three channels; numpy's own takes a hundred times as long on so short an axis."""
+    return f32(cv2.transform(colour, np.full((1, 3), 1 / 3, np.float32)))
+
+
 def blurred(layer: Layer, grid: Grid, sigma: float) -> Layer:
     """Gaussian blur, ``sigma`` in widths."""
     return f32(cv2.GaussianBlur(layer, (0, 0), max(sigma * grid.size, LEAST_SIGMA_PX)))

@@ -116,7 +116,8 @@ def _spoil(
     for attempt in range(TRIES):
         damage = make(part, rng, 1 + 0.12 * attempt)
         light = camera.picture(damage.surface)
-        change = cv2.absdiff(optics.develop(light), clean).max(2)
+        red, green, blue = cv2.split(cv2.absdiff(optics.develop(light), clean))
+        change = np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
         mask = change >= VISIBLE
         if _shows(change, mask):
             return light, mask, damage.words
