@@ -24,6 +24,7 @@ YARNS = 34  # yarns across one width
 WARP = np.array([0.072, 0.118, 0.215], np.float32)
 WEFT = np.array([0.50, 0.47, 0.40], np.float32)
 SWING = 0.42  # how far a yarn rises and dives, in its own radii
+NO_FEATURES = ()  # a missing yarn is drawn by its own maker, at any yarn
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def make(size: int, rng: np.random.Generator) -> Part:
     surface = Surface(
         blend(weft, warp, weave.warp_shows), weave.height.copy(), np.zeros_like(light)
     )
-    return Part(g, surface, lambda: surface, (), _region(size), weave.everywhere, 0.0022)
+    return Part(g, surface, lambda: surface, NO_FEATURES, _region(size), weave.everywhere, 0.0022)
 
 
 def missing_yarn(part: Part, rng: np.random.Generator, severity: float) -> Damage:
