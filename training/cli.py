@@ -121,11 +121,11 @@ def _names(products: str) -> list[str]:
 def _progress() -> "Iterator[Report]":
     """A bar a stage on stderr: what, how far, loss, time left."""
     from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True)) as bar:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def report(what: str, share: float, note: str) -> None:
             if what not in tasks:

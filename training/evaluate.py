@@ -20,7 +20,7 @@ from engine.bundle import read_bundle
 from engine.detector import Detector
 from engine.pictures import read_picture
 from engine.types import Mask, ScoreMap, UnknownProductError
-from training.datasets.mvtec import Sample, chosen_products, load_mask, test_samples
+from training.datasets.mvtec import Sample, chosen_products, load_mask, evaluation_samples
 from training.fit import Report
 from training.metrics import Metrics, measure
 
@@ -59,7 +59,7 @@ def evaluate(
     with TemporaryDirectory(prefix="promptmad-") as folder:
         plan = build(bundle, Path(folder) / "plan", steps=taken)
         with Detector.open(plan) as detector:
-            samples = {name: test_samples(data, name) for name in names}
+            samples = {name: evaluation_samples(data, name) for name in names}
             results = {n: _measure(detector, s, report) for n, s in samples.items()}
     counts = {name: len(s) for name, s in samples.items()}
     return Evaluation(str(bundle), opened.sha256, taken, results, counts)

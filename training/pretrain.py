@@ -24,6 +24,7 @@ from training.export import LICENCE, ORIGIN
 from training.fit import Report, fit
 from training.losses import mask_loss
 from training.model.backbone import Backbone
+from training.model.segmentor import rare
 from training.prepare import read_goods
 from training.run import Run
 
@@ -38,9 +39,8 @@ class Pretext(nn.Module):
         self.backbone = backbone
         self.lateral = nn.ModuleList(nn.Conv2d(c, 64, 1) for c in backbone.channels)
         self.mix = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.BatchNorm2d(64), nn.SiLU())
-        self.logit = nn.Conv2d(64, 1, 1)
+        self.logit = rare(nn.Conv2d(64, 1, 1))
         self.product = nn.Linear(backbone.channels[-1], products)
-        nn.init.constant_(self.logit.bias, -3.0)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         f = self.backbone(image)

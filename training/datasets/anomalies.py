@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from training.datasets import shapes
 from training.datasets.shapes import Shape
@@ -41,13 +41,13 @@ def tint(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
         colour = picture.mean((0, 1)) + _step(rng, 40, 140)
     else:
         colour = rng.uniform(0, 255, 3)
-    return _mix(picture, np.broadcast_to(np.float32(colour), picture.shape), shape, _alpha(rng))
+    return _mix(picture, _f32(np.broadcast_to(colour, picture.shape)), shape, _alpha(rng))
 
 
 def shade(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
     """Gain without loss of texture: stains, wear, wetness."""
     gain = 1 + _step(rng, 0.2, 0.6) + rng.normal(0, 0.05, 3)
-    return _mix(picture, np.float32(picture * gain), shape, 1.0)
+    return _mix(picture, _f32(picture * gain), shape, 1.0)
 
 
 def bump(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
@@ -57,15 +57,15 @@ def bump(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
     light = rng.uniform(0, 2 * np.pi)
     relief = slope_x * np.cos(light) + slope_y * np.sin(light)
     relief /= np.abs(relief).max() + 1e-6
-    return np.float32(picture + rng.uniform(30, 110) * relief[..., None])
+    return _f32(picture + rng.uniform(30, 110) * relief[..., None])
 
 
 def erase(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
     """What stood there is gone: the surroundings grow over it (Telea 2004)."""
     hole = (cv2.dilate(shape, np.ones((3, 3))) > 0.3).astype(np.uint8)
-    grown = cv2.inpaint(np.uint8(np.clip(picture, 0, 255)), hole, 3, cv2.INPAINT_TELEA)
+    grown = cv2.inpaint(np.clip(picture, 0, 255).astype(np.uint8), hole, 3, cv2.INPAINT_TELEA)
     grain = rng.normal(0, rng.uniform(0, 4), picture.shape)
-    return _mix(picture, np.float32(grown + grain), shape, 1.0)
+    return _mix(picture, _f32(grown + grain), shape, 1.0)
 
 
 def smear(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
@@ -77,7 +77,7 @@ def smear(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
     middle = np.full(2, length // 2)
     ends = [tuple(int(v) for v in np.round(middle + sign * reach)) for sign in (-1, 1)]
     cv2.line(kernel, ends[0], ends[1], 1.0)
-    return _mix(picture, cv2.filter2D(picture, -1, kernel / kernel.sum()), shape, 1.0)
+    return _mix(picture, _f32(cv2.filter2D(picture, -1, kernel / kernel.sum())), shape, 1.0)
 
 
 def shift(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
@@ -99,13 +99,17 @@ KINDS: dict[str, tuple[Kind, tuple[Callable[[int, Rng], Shape], ...]]] = {
 """Each kind with the shapes it takes."""
 
 
+def _f32(values: ArrayLike) -> Picture:
+    return np.asarray(values, np.float32)
+
+
 def _mix(picture: Picture, other: Picture, shape: Shape, alpha: float) -> Picture:
     weight = np.float32(alpha) * shape[..., None]
     return picture * (1 - weight) + other * weight
 
 
 def _jitter(picture: Picture, rng: Rng) -> Picture:
-    return np.float32(picture * rng.uniform(0.7, 1.3) + rng.normal(0, 12, 3))
+    return _f32(picture * rng.uniform(0.7, 1.3) + rng.normal(0, 12, 3))
 
 
 def _step(rng: Rng, low: float, high: float) -> float:
@@ -119,4 +123,5 @@ def _alpha(rng: Rng) -> float:
 def _rendered_texture(side: int, rng: Rng) -> Picture:
     base = rng.uniform(30, 220, 3)
     layers = [shapes.noise(side, cells, rng) * rng.uniform(0, 30) for cells in (4, 16, 64)]
-    return np.float32(base + sum(layers)[..., None] * rng.uniform(0.6, 1.0, 3))
+    relief = np.sum(layers, axis=0)
+    return _f32(base + relief[..., None] * rng.uniform(0.6, 1.0, 3))

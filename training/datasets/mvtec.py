@@ -54,7 +54,7 @@ def train_goods(data: Path, product: str) -> list[Sample]:
     return [Sample(path, product, "good") for path in list_pictures(folder)]
 
 
-def test_samples(data: Path, product: str) -> list[Sample]:
+def evaluation_samples(data: Path, product: str) -> list[Sample]:
     """The test pictures of one product: goods and defects, masks where there are any."""
     root = data / product / "test"
     if not root.is_dir():

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Shape: TypeAlias = NDArray[np.float32]
 
@@ -33,9 +33,10 @@ def blob(side: int, rng: np.random.Generator, radius: tuple[float, float] = (0.0
     mean_px = side * np.exp(rng.uniform(*np.log(radius)))
     centre = rng.uniform(0.05, 0.95, 2) * side
     angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    wobble = sum(
+    waves = [
         rng.normal(0, 0.16 / k) * np.cos(k * angles + rng.uniform(0, 6.3)) for k in range(2, 7)
-    )
+    ]
+    wobble = np.sum(waves, axis=0)
     squeeze = np.array([1.0, rng.uniform(0.45, 1.0)])
     points = np.stack([np.cos(angles), np.sin(angles)], 1) * squeeze * (1 + wobble)[:, None]
     turn = rng.uniform(0, np.pi)
@@ -75,13 +76,13 @@ def stroke(side: int, rng: np.random.Generator) -> Shape:
         lineType=cv2.LINE_8,
         shift=4,
     )
-    return cv2.GaussianBlur(canvas, (0, 0), 0.5 + 0.2 * width)
+    return np.asarray(cv2.GaussianBlur(canvas, (0, 0), 0.5 + 0.2 * width), np.float32)
 
 
-def _filled(side: int, points: NDArray[np.floating], soft_px: float) -> Shape:
+def _filled(side: int, points: ArrayLike, soft_px: float) -> Shape:
     canvas = np.zeros((side, side), np.float32)
-    cv2.fillPoly(canvas, [np.round(points * 16).astype(np.int32)], 1.0, shift=4)
-    return cv2.GaussianBlur(canvas, (0, 0), soft_px)
+    cv2.fillPoly(canvas, [np.round(16 * np.asarray(points)).astype(np.int32)], 1.0, shift=4)
+    return np.asarray(cv2.GaussianBlur(canvas, (0, 0), soft_px), np.float32)
 
 
 def _soft(field: Shape) -> Shape:

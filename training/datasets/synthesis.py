@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.types import Image, Mask
-from training.datasets.anomalies import KINDS
+from training.datasets.anomalies import KINDS, Picture
 
 VISIBLE_LEVELS = 8.0  # below this change of grey level a person sees nothing: no defect
 SMALLEST_SHARE = 16 / 256**2  # of the picture: smaller masks teach noise
@@ -30,10 +30,10 @@ def spoil(image: Image, donor: Image, rng: np.random.Generator) -> Synthetic:
     """
     for _ in range(TRIES):
         kind = str(rng.choice(list(KINDS)))
-        spoilt = np.float32(image)
+        spoilt = image.astype(np.float32)
         for _ in range(1 + int(rng.random() < 0.25) + int(rng.random() < 0.1)):
-            spoilt = _once(kind, spoilt, np.float32(donor), rng)
-        result = np.uint8(np.clip(np.round(_as_seen_by(image, spoilt)), 0, 255))
+            spoilt = _once(kind, spoilt, donor.astype(np.float32), rng)
+        result = np.clip(np.round(_as_seen_by(image, spoilt)), 0, 255).astype(np.uint8)
         mask = np.abs(np.int16(result) - np.int16(image)).max(2) > VISIBLE_LEVELS
         if mask.mean() >= SMALLEST_SHARE:
             return Synthetic(result, mask, kind)
@@ -44,10 +44,10 @@ def vary(image: Image, rng: np.random.Generator) -> Image:
     """The same good part under slightly other light: gain, offset, gamma. Never geometry."""
     gain, offset, gamma = rng.uniform(0.92, 1.08), rng.uniform(-6, 6), rng.uniform(0.93, 1.07)
     level = np.clip((np.arange(256) / 255.0) ** gamma * 255.0 * gain + offset, 0, 255)
-    return np.uint8(np.round(level))[image]
+    return np.round(level).astype(np.uint8)[image]
 
 
-def _as_seen_by(image: Image, spoilt: np.ndarray) -> np.ndarray:
+def _as_seen_by(image: Image, spoilt: Picture) -> Picture:
     """A grey camera sees no colour: keep a grey picture grey."""
     is_grey = bool(
         (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()
@@ -55,9 +55,7 @@ def _as_seen_by(image: Image, spoilt: np.ndarray) -> np.ndarray:
     return np.repeat(spoilt.mean(2, keepdims=True), 3, 2) if is_grey else spoilt
 
 
-def _once(
-    kind: str, picture: np.ndarray, donor: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _once(kind: str, picture: Picture, donor: Picture, rng: np.random.Generator) -> Picture:
     draw, its_shapes = KINDS[kind]
     shape = its_shapes[int(rng.integers(len(its_shapes)))](picture.shape[0], rng)
     return draw(picture, shape, donor, rng)

@@ -10,6 +10,7 @@ import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.models import FeatureInfo
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -30,7 +31,7 @@ class Backbone(nn.Module):
         self.net = timm.create_model(
             config.name, features_only=True, out_indices=_indices(config.name)
         )
-        self.channels: list[int] = self.net.feature_info.channels()
+        self.channels: list[int] = _info(self.net).channels()
         self.register_buffer("mean", 255 * torch.tensor(config.mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(config.std).view(1, 3, 1, 1))
 
@@ -101,8 +102,14 @@ def load_backbone(config: BackboneConfig, weights: Path | None) -> Backbone:
 
 
 def _indices(name: str) -> tuple[int, ...]:
-    info = timm.create_model(name, features_only=True).feature_info
+    info = _info(timm.create_model(name, features_only=True))
     return tuple(info.reduction().index(stride) for stride in STRIDES)
+
+
+def _info(net: nn.Module) -> FeatureInfo:
+    info = net.feature_info
+    assert isinstance(info, FeatureInfo)
+    return info
 
 
 def _optional(key: str) -> bool:

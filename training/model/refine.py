@@ -50,8 +50,8 @@ class Denoiser(nn.Module):
         self.film = nn.Sequential(
             nn.Linear(32 + 2 * config.width, 64), nn.SiLU(), nn.Linear(64, 2 * LAYERS * C)
         )
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        for tensor in self.last.parameters():
+            nn.init.zeros_(tensor)
 
     def condition(self, coarse: Tensor, guide: Tensor, lateral: Tensor) -> Tensor:
         """What every step sees of the picture: ``(B, C, s, s)``."""

@@ -54,8 +54,7 @@ class Segmentor(nn.Module):
         self.lateral = nn.Conv2d(lateral_channels, g, 1)
         self.up4 = _conv(c + g, g)
         self.guide = _conv(g, g)
-        self.logit = nn.Conv2d(g, 1, 1)
-        nn.init.constant_(self.logit.bias, -3.0)  # defects are rare: start from "none"
+        self.logit = rare(nn.Conv2d(g, 1, 1))
 
     def forward(self, residual: Tensor, lateral: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
         """Guide ``(B, G, 2h, 2w)`` and coarse logit ``(B, 1, 2h, 2w)``."""
@@ -71,6 +70,13 @@ class Segmentor(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, self.pos, words)
         return tokens.transpose(1, 2).unflatten(2, (-1, width))
+
+
+def rare(layer: nn.Conv2d) -> nn.Conv2d:
+    """Defects are rare: a logit layer that starts from "none"."""
+    assert layer.bias is not None
+    nn.init.constant_(layer.bias, -3.0)
+    return layer
 
 
 def _double(x: Tensor) -> Tensor:

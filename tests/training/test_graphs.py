@@ -1,0 +1,72 @@
+"""What leaves torch answers as torch does: the exported, unrolled graph against the model."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from engine.bundle import PromptTable, PromptWords, read_bundle, write_bundle
+from engine.fuse import unroll
+from engine.manifest import Backbone, Manifest, Refinement, Size, TextEncoder, Training
+from tests.training.micro import MODEL, SIDE, micro_model
+from training.graphs import export_graphs
+from training.model.promptmad import PromptMAD
+
+
+@pytest.fixture(scope="module")
+def model() -> PromptMAD:
+    return micro_model()
+
+
+@pytest.fixture(scope="module")
+def bundle(model: PromptMAD, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    manifest = Manifest(
+        name="micro",
+        model="micro",
+        created="2026-01-01T00:00:00Z",
+        project_version="0",
+        products=("a", "b"),
+        input=Size(height=SIDE, width=SIDE),
+        map=Size(height=SIDE // 4, width=SIDE // 4),
+        refinement=Refinement(
+            trained_steps=3, default_steps=3, noise_share=tuple(model.noise_share)
+        ),
+        text=TextEncoder(encoder="none", dim=MODEL.text_dim),
+        backbone=Backbone(name="test_resnet", weights="random", weights_sha256=None, licence="-"),
+        training=Training(snapshot_sha256="0" * 64, seed=0, pictures=0, minutes=0),
+        licence="-",
+    )
+    words = PromptWords(normal=["a flawless a"], abnormal=["a damaged a"])
+    folder = tmp_path_factory.mktemp("bundle") / "micro"
+    table = PromptTable({"a": words, "b": words}, model.words.table.numpy())
+    write_bundle(folder, manifest, export_graphs(model), table)
+    return folder
+
+
+@pytest.mark.parametrize("product", [0, 1])
+def test_the_unrolled_graph_answers_as_the_model(
+    model: PromptMAD, bundle: Path, product: int
+) -> None:
+    image = torch.randint(0, 256, (1, SIDE, SIDE, 3), dtype=torch.uint8)
+    index = torch.tensor([product])
+    with torch.no_grad():
+        expected_map, expected_score = model(image, index)
+    graph = unroll(read_bundle(bundle), 3).SerializeToString()
+    session = onnxruntime.InferenceSession(graph)
+    found_map, found_score = session.run(
+        ["map", "score"], {"image": image.numpy(), "product": index.numpy()}
+    )
+    np.testing.assert_allclose(found_map, expected_map, atol=1e-4, rtol=1e-3)
+    np.testing.assert_allclose(found_score, expected_score, atol=1e-4, rtol=1e-3)
+
+
+def test_no_steps_is_the_coarse_map(model: PromptMAD, bundle: Path) -> None:
+    image, index = torch.randint(0, 256, (1, SIDE, SIDE, 3), dtype=torch.uint8), torch.tensor([0])
+    with torch.no_grad():
+        coarse = model.coarse(model.features(image), index)
+        expected, _ = model.fusion(coarse.logit, coarse.distance, index)
+    session = onnxruntime.InferenceSession(unroll(read_bundle(bundle), 0).SerializeToString())
+    found, _ = session.run(None, {"image": image.numpy(), "product": index.numpy()})
+    np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-3)

@@ -1,0 +1,149 @@
+"""Runs are resumed, not repeated, and refuse to be mixed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn, optim
+
+from engine.types import InputError
+from tests.training.micro import CONFIG
+from training.fit import fit, schedule
+from training.run import Run, RunSpec, open_run
+
+
+def spec(**changes: object) -> RunSpec:
+    config = CONFIG.model_copy(update=changes)
+    return RunSpec(
+        config=config,
+        data=Path("data"),
+        products=("a",),
+        backbone_weights=None,
+        clip_weights=None,
+        clip_model=None,
+    )
+
+
+class Line(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(3, 1)
+
+
+class FitLine:
+    """A stage that fits a line; stands still after ``stop_at`` batches to be interrupted."""
+
+    name = "line"
+
+    def __init__(self, stop_at: int | None = None, poison_at: int | None = None) -> None:
+        self.stop_at, self.poison_at, self.seen = stop_at, poison_at, 0
+
+    def parameters(self, model: Line) -> Iterator[nn.Parameter]:
+        return model.parameters()
+
+    def loss(self, model: Line, batch: Tensor, generator: torch.Generator) -> Tensor:
+        if self.seen == self.stop_at:
+            raise KeyboardInterrupt
+        self.seen += 1
+        noise = 0.01 * torch.randn(len(batch), 1, generator=generator)
+        loss = (model.layer(batch) - batch.sum(1, keepdim=True) + noise).square().mean()
+        return loss * (torch.nan if self.seen == self.poison_at else 1.0)
+
+
+def draw(rng: np.random.Generator) -> Tensor:
+    return torch.from_numpy(rng.normal(size=(8, 3)).astype(np.float32))
+
+
+def report(what: str, share: float, note: str) -> None:
+    """Nobody watches."""
+
+
+def weights(model: Line) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_a_killed_and_resumed_stage_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.fit.CHECKPOINT_EVERY", 5)
+    whole = Line()
+    fit(FitLine(), whole, draw, open_run(tmp_path / "whole", spec()), 20, 1.0, report)
+
+    killed = Line()
+    with pytest.raises(KeyboardInterrupt):
+        fit(FitLine(stop_at=13), killed, draw, open_run(tmp_path / "cut", spec()), 20, 1.0, report)
+    again, resumed, stage = open_run(tmp_path / "cut", spec()), Line(), FitLine()
+    assert (again.state.stage, again.state.step) == ("line", 10)
+    fit(stage, resumed, draw, again, 20, 1.0, report)
+    assert stage.seen == 10
+    torch.testing.assert_close(weights(resumed), weights(whole), atol=1e-4, rtol=1e-3)
+    assert (weights(resumed) - weights(killed)).abs().max() > 1e-4
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.fit.CHECKPOINT_EVERY", 4)
+    run = open_run(tmp_path / "run", spec())
+    with pytest.raises(InputError, match="became nan in stage line, step 9"):
+        fit(FitLine(poison_at=10), Line(), draw, run, 20, 1.0, report)
+    kept = Line()
+    open_run(tmp_path / "run", spec()).restore(kept, None)
+    assert torch.isfinite(weights(kept)).all()
+    assert run.state.step == 8
+
+
+def test_a_stage_ends_when_its_share_of_the_time_is_spent(tmp_path: Path) -> None:
+    now = iter(np.arange(0, 1e6, 3.0))  # every look at the clock, three seconds have gone
+    open_run(tmp_path / "run", spec(minutes=1.0))
+    run = Run(tmp_path / "run", spec(minutes=1.0), lambda: float(next(now)))
+    stage = FitLine()
+    fit(stage, Line(), draw, run, 10_000, 0.5, report)
+    assert 1 <= stage.seen < 30
+
+
+def test_the_clock_goes_on_from_the_last_sitting(tmp_path: Path) -> None:
+    first = Run(open_run(tmp_path / "run", spec()).folder, spec(), iter([0.0, 50.0]).__next__)
+    first.advance("cache", 3)
+    second = Run(first.folder, spec(), iter([1000.0, 1010.0]).__next__)
+    assert second.seconds == pytest.approx(60.0)
+    assert (second.state.stage, second.state.cached) == ("cache", 3)
+
+
+def test_a_run_is_not_resumed_with_other_options(tmp_path: Path) -> None:
+    open_run(tmp_path / "run", spec())
+    with pytest.raises(InputError, match=r"another config.seed"):
+        open_run(tmp_path / "run", spec(seed=7))
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="is not empty and holds no run"):
+        open_run(tmp_path, spec())
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_optimiser_state_survives_the_checkpoint(tmp_path: Path) -> None:
+    run, model = open_run(tmp_path / "run", spec()), Line()
+    optimiser = optim.AdamW(model.parameters(), lr=0.1)
+    model.layer(torch.ones(1, 3)).sum().backward()
+    optimiser.step()
+    run.save(model, optimiser, "line", 1)
+    other = Line()
+    fresh = optim.AdamW(other.parameters(), lr=0.1)
+    run.restore(other, fresh)
+    for ours, theirs in zip(
+        optimiser.state_dict()["state"].values(), fresh.state_dict()["state"].values(), strict=True
+    ):
+        assert ours.keys() == theirs.keys()
+        for key in ours:
+            torch.testing.assert_close(ours[key], theirs[key])
+
+
+def test_the_rate_warms_up_and_cools_down() -> None:
+    rates = [schedule(p) for p in (0.0, 0.025, 0.05, 0.5, 1.0)]
+    assert rates[0] < rates[1] < rates[2] == pytest.approx(1.0)
+    assert rates[2] > rates[3] > rates[4] == pytest.approx(0.0)

@@ -1,0 +1,143 @@
+"""From folders of good parts to a bundle that the engine runs, small but whole."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from engine.bundle import read_bundle
+from engine.types import InputError, UnknownProductError
+from inspector.cli import app
+from tests.training.micro import CONFIG, MODEL, write_goods, write_weights
+from training.config import CONFIGS
+from training.datasets.mvtec import chosen_products, load_mask, evaluation_samples, train_goods
+from training.prompts import ClipEncoder, HashEncoder, build_table
+
+
+@pytest.fixture(autouse=True)
+def _micro(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CONFIGS, "micro", CONFIG)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_goods(folder, "strip", defects=4)
+    return write_goods(folder, "gear_wheel")
+
+
+def _train(data: Path, out: Path, weights: Path, *more: str) -> tuple[int, str]:
+    options = ["--data", data, "--out", out, "--config", "micro", "--backbone-weights", weights]
+    result = CliRunner().invoke(app, ["train", *map(str, options), *more])
+    return result.exit_code, result.output
+
+
+def test_train_evaluate_and_resume(data: Path, tmp_path: Path) -> None:
+    weights = write_weights(tmp_path / "trunk.safetensors")
+    code, said = _train(data, tmp_path / "run", weights)
+    assert code == 0, said
+    bundle = read_bundle(tmp_path / "run" / "bundle")
+    assert bundle.manifest.products == ("gear_wheel", "strip")
+    assert bundle.manifest.text.encoder == "deterministic-hash-v1"
+    assert bundle.manifest.backbone.weights == "trunk.safetensors"
+    assert bundle.manifest.training.pictures == 16
+    assert bundle.prompts.words["gear_wheel"].normal[0] == "a flawless gear wheel"
+
+    call = ["evaluate", str(bundle.folder), "--data", str(data), "--products", "strip", "--json"]
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 0, result.output
+    measured = json.loads(result.stdout)
+    assert measured["pictures"] == {"strip": 12}
+    assert 0 <= measured["products"]["strip"]["pixel_ap"] <= 1
+    assert measured["mean"]["image_auroc"] == measured["products"]["strip"]["image_auroc"]
+
+    # A finished run, resumed, has nothing to train: it writes the same graphs again.
+    before = (bundle.folder / "trunk.onnx").read_bytes()
+    code, said = _train(data, tmp_path / "run", weights)
+    assert code == 0, said
+    assert (bundle.folder / "trunk.onnx").read_bytes() == before
+
+
+def test_pretrain_makes_weights_that_train_takes(data: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("training.pretrain.STEPS", 3)
+    call = ["pretrain", "--data", data, "--out", tmp_path / "pre", "--config", "micro"]
+    result = CliRunner().invoke(app, [str(c) for c in call])
+    assert result.exit_code == 0, result.output
+    code, said = _train(data, tmp_path / "run", tmp_path / "pre" / "backbone.safetensors")
+    assert code == 0, said
+    told = read_bundle(tmp_path / "run" / "bundle").manifest.backbone
+    assert told.weights == "trained by this project on good parts"
+    assert told.licence == "Apache-2.0"
+
+
+def test_wrong_use_is_one_sentence_and_leaves_nothing(data: Path, tmp_path: Path) -> None:
+    weights = write_weights(tmp_path / "trunk.safetensors")
+    for more, sentence in [
+        (["--products", "bolt"], "Unknown product 'bolt': this model knows gear_wheel, strip."),
+        (["--config", "huge"], "There is no configuration 'huge'"),
+    ]:
+        code, said = _train(data, tmp_path / "run", weights, *more)
+        assert code == 2
+        assert sentence in " ".join(said.split())
+        assert not (tmp_path / "run").exists()
+
+
+def test_too_few_goods_are_refused(tmp_path: Path) -> None:
+    data = write_goods(tmp_path / "data", "strip", count=2)
+    code, said = _train(data, tmp_path / "run", write_weights(tmp_path / "w.safetensors"))
+    assert code == 2
+    assert "strip has 2 good pictures" in " ".join(said.split())
+
+
+def test_products_and_samples_of_a_folder(data: Path) -> None:
+    assert chosen_products(data, []) == ["gear_wheel", "strip"]
+    with pytest.raises(UnknownProductError):
+        chosen_products(data, ["bolt"])
+    with pytest.raises(InputError, match="holds no product"):
+        chosen_products(data / "strip", [])
+    assert len(train_goods(data, "strip")) == 8
+    defects = [s for s in evaluation_samples(data, "strip") if s.is_defective]
+    assert len(defects) == 4
+    assert load_mask(defects[0], 64).sum() == 14 * 16
+
+
+def test_a_mask_of_another_size_is_refused(tmp_path: Path) -> None:
+    import cv2
+
+    data = write_goods(tmp_path, "strip", defects=1)
+    mask = data / "strip" / "ground_truth" / "spot" / "000_mask.png"
+    cv2.imwrite(str(mask), np.zeros((10, 12), np.uint8))
+    sample = next(s for s in evaluation_samples(data, "strip") if s.is_defective)
+    with pytest.raises(InputError, match="is 12×10, its picture 64×64"):
+        load_mask(sample, 64)
+
+
+def test_hashed_words_are_stable_and_tell_states_apart() -> None:
+    table = build_table(("screw", "magnetic_tile"), HashEncoder(64))
+    again = build_table(("screw", "magnetic_tile"), HashEncoder(64))
+    np.testing.assert_array_equal(table.embeddings, again.embeddings)
+    np.testing.assert_allclose(np.linalg.norm(table.embeddings, axis=2), 1, rtol=1e-5)
+    flat = table.embeddings.reshape(4, 64)
+    assert (np.abs(flat @ flat.T - np.eye(4))).max() < 0.999
+    assert "knows no meaning" in table.note
+
+
+def test_clip_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.pt"):
+        ClipEncoder("ViT-B-16", tmp_path / "none.pt")
+
+
+def test_a_clip_text_tower_from_a_file_makes_the_table(tmp_path: Path) -> None:
+    """A real open_clip model, its weights made here: the loading code is the real one."""
+    import open_clip
+    import torch
+
+    path = tmp_path / "clip.pt"
+    torch.save(open_clip.create_model("ViT-S-32-alt").state_dict(), path)
+    encoder = ClipEncoder("ViT-S-32-alt", path)
+    table = build_table(("strip",), encoder)
+    assert table.encoder == "open_clip:ViT-S-32-alt"
+    assert table.embeddings.shape == (1, 2, 256)
+    assert MODEL.text_dim != 256  # the width of the words is the encoder's, not the configuration's
