@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Final
 
+import shiboken6
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
@@ -39,7 +40,7 @@ def run_window(
     window, worker = open_window(session, history, pictures=pictures)
     if start:
         worker.start()
-    with _closed_by_interrupt(window), _ended_by_crash(window):
+    with _deleted_here(window), _closed_by_interrupt(window), _ended_by_crash(window):
         status = app.exec()
     worker.raise_error()
     if worker.alive:
@@ -65,6 +66,16 @@ def _longest_useful_edge() -> int:
     """More pixels than the screen is high would be thrown away in drawing."""
     screen = QGuiApplication.primaryScreen()
     return round(screen.size().height() * screen.devicePixelRatio())
+
+
+@contextmanager
+def _deleted_here(window: StationWindow) -> Iterator[None]:
+    """Widgets sit in reference cycles: left to the garbage collector, they would be deleted in
+    whatever thread it happens to run, and Qt takes the process down for that."""
+    try:
+        yield
+    finally:
+        shiboken6.delete(window)
 
 
 @contextmanager

@@ -39,9 +39,19 @@ class StatusStrip(QWidget):
         for item in items:
             self._cells[item.name].show_item(item)
 
+    @property
+    def names(self) -> list[str]:
+        return list(self._cells)
+
     def text(self, name: str) -> str:
         """What the cell of this name shows."""
-        return self._cells[name].text
+        item = self._cells[name].item
+        return item.text if item else ""
+
+    def health(self, name: str) -> Health:
+        """How well the item of this name is."""
+        item = self._cells[name].item
+        return item.health if item else Health.UNKNOWN
 
     def _make_cells(self, items: Sequence[StatusItem]) -> None:
         for cell in self._cells.values():
@@ -65,16 +75,12 @@ class _Cell(QWidget):
         row.addWidget(self._name)
         row.addWidget(self._text)
         row.addStretch(1)
-        self._item: StatusItem | None = None
-
-    @property
-    def text(self) -> str:
-        return self._item.text if self._item else ""
+        self.item: StatusItem | None = None
 
     def show_item(self, item: StatusItem) -> None:
-        if item == self._item:
+        if item == self.item:
             return
-        self._item = item
+        self.item = item
         mark, tone = _MARKS[item.health]
         self._shape.show_mark(mark, tone.ink)
         self._name.setText(item.name)

@@ -62,7 +62,11 @@ class Scale:
 
 
 def scale_of(screen: QScreen) -> Scale:
-    """The scale of one screen; implausible sizes are drawn into a believable range."""
+    """The scale of one screen; implausible sizes are drawn into a believable range.
+
+    Take the screen from QGuiApplication: the binding makes one from ``widget.screen()`` the
+    widget's child, which is then deleted with it.
+    """
     low, high = DPI_RANGE
     return Scale(min(max(screen.physicalDotsPerInch(), low), high))
 

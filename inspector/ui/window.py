@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from inspector.ui import theme
@@ -58,7 +58,7 @@ class StationWindow(QMainWindow):
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
-        scale = scale or theme.scale_of(self.screen())
+        scale = scale or theme.scale_of(QGuiApplication.primaryScreen())
         self._control, self._mailbox, self._status = control, mailbox, status
         self._stale_s, self._timer = stale_s, timer
         self._latest: ScreenState | None = None

@@ -1,0 +1,109 @@
+"""A session that needs no camera and no model, and a window on it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import shiboken6
+from pytestqt.qtbot import QtBot
+
+from engine.types import Prediction
+from inspector.db.history import History
+from inspector.db.log import InspectionLog
+from inspector.pipeline.control import Control
+from inspector.pipeline.inspection import Inspection, Verdict
+from inspector.ui.mailbox import Mailbox
+from inspector.ui.screen import ScreenState
+from inspector.ui.screen_sink import ScreenSink
+from inspector.ui.session import Health, StatusItem
+from inspector.ui.theme import Scale
+from inspector.ui.window import StationWindow
+from inspector.ui.worker import Worker
+from tests.inspector.db_parts import inspection, run_info
+from tests.inspector.pipeline_parts import frame, score_map
+
+GOOD_DISK = StatusItem("Disk", "41 GB free", Health.GOOD)
+
+
+@dataclass
+class ScriptedSession:
+    """Shows ``verdicts`` one after another, for ever where there are none; then ``failure``."""
+
+    verdicts: Sequence[Verdict] | None = None
+    failure: BaseException | None = None
+    title: str = "Press 4"
+    repeatable: bool = True
+    shown: list[Inspection] = field(default_factory=list)
+    closed: bool = False
+
+    def run(self, control: Control, screen: ScreenSink) -> None:
+        try:
+            for number in control.gate(self._numbers()):
+                verdict = self.verdicts[number] if self.verdicts else Verdict.OK
+                self.shown.append(screen.write(part(number, verdict)))
+                time.sleep(0.001)
+            if self.failure is not None:
+                raise self.failure
+        finally:
+            self.closed = True
+
+    def status(self) -> Sequence[StatusItem]:
+        return [GOOD_DISK]
+
+    def _numbers(self) -> Iterator[int]:
+        return count() if self.verdicts is None else iter(range(len(self.verdicts)))
+
+
+def part(number: int, verdict: Verdict = Verdict.OK) -> Inspection:
+    """One part; an NG has a hot spot in its map as well."""
+    if verdict is not Verdict.NG:
+        return inspection(number, verdict)
+    hot = Prediction(0.9, score_map([(5, 6)]), "disc", {"infer": 3.0})
+    return inspection(number, verdict, prediction=hot)
+
+
+def part_with_picture(value: int, height: int, width: int) -> Inspection:
+    """One OK part with an even grey picture and no map."""
+    image = np.full((height, width, 3), value, np.uint8)
+    return inspection(0, frame=frame(0, image), prediction=None, map_threshold=None)
+
+
+def write_database(path: Path, parts: Sequence[Inspection]) -> None:
+    """A database with these records."""
+    with InspectionLog(path, run_info()) as log:
+        for one in parts:
+            log.write(one)
+
+
+@contextmanager
+def opened_window(
+    qtbot: QtBot, folder: Path, session: ScriptedSession, **options: object
+) -> Iterator[tuple[StationWindow, Worker]]:
+    """A window on the session, on an empty database; closed, and the worker ended, after."""
+    path = folder / "inspector.db"
+    write_database(path, [])
+    mailbox: Mailbox[ScreenState] = Mailbox()
+    worker = Worker(session, ScreenSink(mailbox))
+    with History(path) as history:
+        window = StationWindow(
+            worker,
+            mailbox,
+            history,
+            title=session.title,
+            pictures=folder,
+            status=session.status,
+            scale=Scale(96),
+            **options,  # type: ignore[arg-type]
+        )
+        window.resize(1024, 700)
+        window.show()
+        try:
+            yield window, worker
+        finally:
+            window.close()
+            qtbot.waitUntil(lambda: not window.isVisible())
+            shiboken6.delete(window)  # not left to a garbage collection in some other thread
