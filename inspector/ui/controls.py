@@ -52,7 +52,7 @@ class Controls(QWidget):
 
     def _button(self, action: _Action, asked: SignalInstance, scale: Scale) -> QPushButton:
         button = QPushButton(_label(action.word, action.key))
-        side = scale.mm(5)
+        side = scale.mm(4.2)
         button.setIcon(_icon(action.mark, side, self.devicePixelRatioF()))
         button.setIconSize(QSize(side, side))
         button.setToolTip(f"{action.tip} ({action.key})")

@@ -20,6 +20,7 @@ COLUMNS: Final = 3
 class _Kind:
     label: str
     mark: Mark | None = None
+    tip: str = ""
 
 
 _KINDS: Final[Mapping[str, _Kind]] = {
@@ -27,8 +28,8 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "ok": _Kind("OK", Mark.TICK),
     "ng": _Kind("NG", Mark.CROSS),
     "fault": _Kind("FAULT", Mark.WARNING),
-    "yield": _Kind("Yield  %"),
-    "latency": _Kind("Latency p50  ms"),
+    "yield": _Kind("Yield  %", tip="OK of all parts judged; a FAULT is not judged"),
+    "latency": _Kind("Latency  ms", tip="Median (p50), from the grab to the record"),
 }
 
 
@@ -96,6 +97,7 @@ class _Figure(QWidget):
         self._scale = scale
         self._pixels = 0
         self.text = ""
+        self.setToolTip(kind.tip)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def show_text(self, text: str) -> None:
@@ -114,7 +116,7 @@ class _Figure(QWidget):
         box = self._figure_box()
         width = QFontMetrics(theme.font(100, bold=True)).horizontalAdvance(self.text or "0")
         wanted = min(box.height() * 0.8, self._scale.mm(20))
-        return max(10, int(min(wanted, 100 * box.width() * 0.94 / width)))
+        return max(10, int(min(wanted, 100 * box.width() * 0.88 / width)))
 
     def sizeHint(self) -> QSize:
         return QSize(self._scale.mm(30), self._scale.mm(18))

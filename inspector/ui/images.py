@@ -43,8 +43,8 @@ def heat_image(rgba: NDArray[np.uint8]) -> QImage:
 
 @cache
 def _clear_to_bright() -> NDArray[np.uint8]:
-    """The engine's 256 colours with their cover: ``(256, 4)`` RGBA, clear at 0."""
-    return np.column_stack([heat_table(), np.arange(256, dtype=np.uint8)])
+    """The engine's 256 colours with their cover: ``(1, 256, 4)`` RGBA, clear at 0."""
+    return np.column_stack([heat_table(), np.arange(256, dtype=np.uint8)])[None]
 
 
 def heat_rgba(scores: ScoreMap, limit: float) -> NDArray[np.uint8]:
@@ -53,4 +53,5 @@ def heat_rgba(scores: ScoreMap, limit: float) -> NDArray[np.uint8]:
     The scale is that of the overlay which is saved beside the record.
     """
     high = max(float(scores.max()), limit + 1e-6)
-    return _clear_to_bright()[levels(scores, limit, high)]
+    index = cv2.merge([levels(scores, limit, high)] * 4)
+    return np.asarray(cv2.LUT(index, _clear_to_bright()), np.uint8)

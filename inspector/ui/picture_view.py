@@ -107,9 +107,14 @@ class PictureView(QWidget):
         """Where the picture lies in the widget."""
         if self._shown.picture is None:
             return QRectF()
-        size = self._shown.picture.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
-        left, top = (self.width() - size.width()) // 2, (self.height() - size.height()) // 2
-        return QRectF(left, top, size.width(), size.height())
+        top = self._banner_height()
+        room = QSize(self.width(), self.height() - top)
+        size = self._shown.picture.size().scaled(room, Qt.AspectRatioMode.KeepAspectRatio)
+        left, above = (room.width() - size.width()) // 2, (room.height() - size.height()) // 2
+        return QRectF(left, top + above, size.width(), size.height())
+
+    def _banner_height(self) -> int:
+        return self._scale.mm(9) if self._shown.banner else 0
 
     def _forget_scaled(self) -> None:
         self._picture = self._heat = None
@@ -143,7 +148,7 @@ class PictureView(QWidget):
                 painter.drawPolygon(shape)
 
     def _draw_banner(self, painter: QPainter) -> None:
-        band = QRectF(0, 0, self.width(), self._scale.mm(9))
+        band = QRectF(0, 0, self.width(), self._banner_height())
         painter.fillRect(band, QColor(theme.FOCUS))
         painter.setPen(QColor(theme.RAISED))
         painter.setFont(theme.font(self._scale.mm(theme.HEADING_MM), bold=True))

@@ -17,7 +17,7 @@ from inspector.ui.screen import Outline, PartView, ScreenState
 
 HEAT_PX: Final = 768  # a map is smooth: more pixels would only cost time
 THUMBNAIL_PX: Final = 192
-RECENT: Final = 12
+RECENT: Final = 16
 LATENCIES: Final = 1000  # the screen's median is of the last thousand parts: cheap at every part
 
 
@@ -58,8 +58,8 @@ class ScreenSink:
 
 def view_of(inspection: Inspection, long_edge_px: int) -> PartView:
     """One inspection, ready to draw."""
-    image = inspection.frame.image
     prediction = inspection.prediction
+    shown = _shown(inspection, long_edge_px)
     return PartView(
         id=inspection.id,
         verdict=inspection.verdict,
@@ -70,18 +70,19 @@ def view_of(inspection: Inspection, long_edge_px: int) -> PartView:
         score=prediction.score if prediction else None,
         threshold=inspection.threshold,
         latency_ms=sum(inspection.stages_ms.values()),
-        picture=_picture(image, long_edge_px),
+        picture=None if shown is None else picture_image(shown),
         heat=_heat(inspection),
-        thumbnail=_picture(image, THUMBNAIL_PX),
+        thumbnail=None if shown is None else picture_image(fit(shown, THUMBNAIL_PX)),
         outlines=_outlines(inspection),
     )
 
 
-def _picture(image: Image | None, long_edge_px: int) -> QImage | None:
+def _shown(inspection: Inspection, long_edge_px: int) -> Image | None:
     """The frame's picture at the screen's size; None for what is no picture."""
+    image = inspection.frame.image
     if image is None or not is_picture(image):
         return None
-    return picture_image(fit(image, long_edge_px))
+    return fit(image, long_edge_px)
 
 
 def _heat(inspection: Inspection) -> QImage | None:

@@ -61,12 +61,16 @@ class TopBar(QWidget):
         self._state.setText(word)
         self._shape.show_mark(mark, theme.INK)
 
+    def show_page(self, page: int) -> None:
+        """Press the button of this page down."""
+        self._pages.button(page).setChecked(True)
+
     def show_time(self, now: datetime) -> None:
         """Show the wall clock, to the minute: a running second draws the eye for nothing."""
         self._clock.setText(now.astimezone().strftime("%H:%M"))
 
     def _page_buttons(self) -> list[QPushButton]:
-        group = QButtonGroup(self)
+        self._pages = group = QButtonGroup(self)
         buttons = []
         for place, (word, key) in enumerate(PAGES):
             button = toggle(f"{word}  {key}", checked=place == 0)

@@ -15,6 +15,9 @@ from inspector.ui.theme import Scale, Tone
 from inspector.ui.words import clock_time, number, reason_in_words, verdict_in_words
 from inspector.ui.worker import LineState
 
+LINE_MM: Final = 7.5  # 5 mm of capital height, which two metres want
+SMALLEST_PX: Final = 9
+
 
 @dataclass(frozen=True, slots=True)
 class Face:
@@ -106,7 +109,7 @@ class VerdictPanel(QWidget):
         self._draw_ground(painter, ground)
         pad = self._scale.mm(4)
         room = ground.adjusted(pad, pad, -pad, -pad)
-        words = min(room.height() * 0.42, self._scale.mm(19))
+        words = min(room.height() * 0.42, self._scale.mm(30))
         self._draw_word(painter, room.adjusted(0, 0, 0, -words))
         self._draw_lines(painter, room.adjusted(0, room.height() - words, 0, 0))
 
@@ -130,13 +133,13 @@ class VerdictPanel(QWidget):
     def _draw_lines(self, painter: QPainter, box: QRectF) -> None:
         """The sentence, and the figures under it, in the same place whatever they say."""
         center = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-        small = box.height() * 0.34 if self._face.small else 0
+        small = box.height() * 0.38 if self._face.small else 0
         upper, lower = box.adjusted(0, 0, 0, -small), box.adjusted(0, box.height() - small, 0, 0)
-        pixels = min(box.height() * 0.28, self._scale.mm(theme.HEADING_MM) * 1.15)
+        largest = self._scale.mm(LINE_MM)
         painter.setPen(QColor(self._face.tone.ink))
-        painter.setFont(theme.font(int(pixels), bold=True))
+        painter.setFont(theme.font(_fitting(self._face.line, upper, largest), bold=True))
         painter.drawText(upper, center, self._face.line)
-        painter.setFont(theme.font(int(pixels * 0.86)))
+        painter.setFont(theme.font(_fitting(self._face.small, lower, largest * 3 // 4)))
         painter.drawText(lower, center, self._face.small)
 
 
@@ -154,6 +157,17 @@ def _beside(box: QRectF, word: str) -> tuple[QRectF, QRectF]:
     left = box.center().x() - (1.3 * side + width) / 2
     shape = QRectF(left, box.center().y() - side / 2, side, side)
     return shape, QRectF(left + 1.3 * side, box.top(), width, box.height())
+
+
+def _fitting(text: str, box: QRectF, largest: int) -> int:
+    """The font size up to ``largest``, in pixels, at which a wrapped text fits the box."""
+    wrapped = int(Qt.TextFlag.TextWordWrap)
+    for pixels in range(largest, SMALLEST_PX, -1):
+        metrics = QFontMetrics(theme.font(pixels, bold=True))
+        needed = metrics.boundingRect(box.toRect(), wrapped, text)
+        if needed.height() <= box.height() and needed.width() <= box.width():
+            return pixels
+    return SMALLEST_PX
 
 
 def _largest(word: str, box: QRectF) -> int:

@@ -149,7 +149,7 @@ class StationWindow(QMainWindow):
         controls.pause_asked.connect(self._control.pause)
         controls.stop_asked.connect(self._control.stop)
         self.notice.acknowledged.connect(self._control.acknowledge)
-        self.bar.page_asked.connect(self._turn_to)
+        self.bar.page_asked.connect(self.turn_to)
         self._polling = self._every(POLL_MS, self.poll)
         self._polling_status = self._every(STATUS_MS, self.poll_status)
         self.poll()
@@ -161,7 +161,9 @@ class StationWindow(QMainWindow):
         timer.start()
         return timer
 
-    def _turn_to(self, page: int) -> None:
+    def turn_to(self, page: int) -> None:
+        """Show the page at this place: 0 the line, 1 the history."""
+        self.bar.show_page(page)
         self._pages.setCurrentIndex(page)
 
     def _lay_out(self) -> None:
