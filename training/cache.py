@@ -7,6 +7,7 @@ the same rows.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,10 +34,10 @@ class Batch:
     """Rows of the cache. ``clean`` holds the tokens of the same picture unspoilt."""
 
     features: Features
+    prompt: Tensor  # (B, D, h, w) the bank's answer, the picture's own tokens left out
     clean: Tensor  # (B, D, h, w)
     mask: Tensor  # (B, 1, s, s) share of a cell that is spoilt
     product: Tensor  # (B,)
-    owner: Tensor  # (B,)
 
 
 class FeatureCache:
@@ -48,44 +49,50 @@ class FeatureCache:
         c4 = model.backbone.channels[0]
         shapes = {
             "tokens": (rows, d, s // 2, s // 2),
+            "prompt": (rows, d, s // 2, s // 2),
             "clean": (rows, d, s // 2, s // 2),
             "lateral": (rows, c4, s, s),
             "mask": (rows, 1, s, s),
-            "whose": (rows, 2),
+            "product": (rows,),
         }
         self.rows, self._model, self._side = rows, model, s
         self._arrays = {
             name: _array(folder / f"{name}.npy", shape) for name, shape in shapes.items()
         }
 
-    @staticmethod
-    def megabytes(rows: int, model: PromptMAD) -> float:
-        """What a cache of that many rows takes on disk."""
-        s = model.config.input_px // 4
-        halves = 2 * model.config.neck_dim * s * s // 4 + (model.backbone.channels[0] + 1) * s * s
-        return 2 * rows * halves / 2**20
+    @property
+    def megabytes(self) -> float:
+        """What the cache takes on disk when it is full."""
+        return sum(a.nbytes for a in self._arrays.values()) / 2**20
 
     @torch.no_grad()
     def fill(self, first: int, goods: Sequence[Good], seed: int, clean_share: float) -> int:
         """Make rows from ``first`` on, at most eight; returns the next row to make."""
         rows = range(first, min(first + 8, self.rows))
         made = [_spoilt_row(goods, np.random.default_rng([seed, r]), clean_share) for r in rows]
-        clean = self._model.features(_stack([m[1] for m in made]))
-        spoilt = self._model.features(_stack([m[2] for m in made]))
-        at = slice(rows.start, rows.stop)
-        self._arrays["clean"][at] = clean.tokens.half().numpy()
-        self._arrays["tokens"][at] = spoilt.tokens.half().numpy()
-        self._arrays["lateral"][at] = spoilt.lateral.half().numpy()
-        self._arrays["mask"][at] = cell_share([m[3] for m in made], self._side).half().numpy()
-        self._arrays["whose"][at] = [(m[0].product, m[0].id) for m in made]
+        clean = self._model.features(_stack([m.clean for m in made]))
+        spoilt = self._model.features(_stack([m.spoilt for m in made]))
+        product = torch.tensor([m.good.product for m in made])
+        owner = torch.tensor([m.good.id for m in made])
+        columns = {
+            "tokens": spoilt.tokens,
+            "lateral": spoilt.lateral,
+            "prompt": self._model.bank(spoilt.tokens, product, leave_out=owner),
+            "clean": clean.tokens,
+            "mask": cell_share([m.mask for m in made], self._side),
+            "product": product,
+        }
+        for name, values in columns.items():
+            self._arrays[name][rows.start : rows.stop] = values.numpy()
         return rows.stop
 
     def batch(self, rows: NDArray[np.integer]) -> Batch:
         """The rows asked for, as float32 tensors."""
         got = {k: torch.from_numpy(np.asarray(a[rows])) for k, a in self._arrays.items()}
-        whose = got["whose"].long()
-        features = Features(got["tokens"].float(), got["lateral"].float())
-        return Batch(features, got["clean"].float(), got["mask"].float(), whose[:, 0], whose[:, 1])
+        tokens, lateral, prompt, clean, mask = (
+            got[k].float() for k in ("tokens", "lateral", "prompt", "clean", "mask")
+        )
+        return Batch(Features(tokens, lateral), prompt, clean, mask, got["product"].long())
 
 
 def cell_share(masks: Sequence[Mask], side: int) -> Tensor:
@@ -94,16 +101,21 @@ def cell_share(masks: Sequence[Mask], side: int) -> Tensor:
     return (2 * F.adaptive_avg_pool2d(full, side)).clamp(max=1)
 
 
-def _spoilt_row(
-    goods: Sequence[Good], rng: np.random.Generator, clean_share: float
-) -> tuple[Good, Image, Image, Mask]:
-    """(the good part, its varied picture, the same spoilt, mask)."""
+class _Row(NamedTuple):
+    good: Good
+    clean: Image
+    spoilt: Image
+    mask: Mask
+
+
+def _spoilt_row(goods: Sequence[Good], rng: np.random.Generator, clean_share: float) -> _Row:
+    """A good part in slightly other light, spoilt or, as often as ``clean_share``, not."""
     good, donor = (goods[int(rng.integers(len(goods)))] for _ in range(2))
     clean = vary(good.image, rng)
     if rng.random() < clean_share:
-        return good, clean, clean, np.zeros(clean.shape[:2], bool)
+        return _Row(good, clean, clean, np.zeros(clean.shape[:2], bool))
     synthetic = spoil(clean, donor.image, rng)
-    return good, clean, synthetic.image, synthetic.mask
+    return _Row(good, clean, synthetic.image, synthetic.mask)
 
 
 def _stack(images: Sequence[Image]) -> Tensor:
@@ -111,7 +123,7 @@ def _stack(images: Sequence[Image]) -> Tensor:
 
 
 def _array(path: Path, shape: tuple[int, ...]) -> NDArray[np.generic]:
-    dtype = np.int32 if path.stem == "whose" else np.float16
+    dtype = np.int32 if path.stem == "product" else np.float16
     if path.is_file():
         kept = np.lib.format.open_memmap(path, "r+")
         if kept.shape == shape and kept.dtype == dtype:

@@ -20,7 +20,7 @@ from engine.bundle import read_bundle
 from engine.detector import Detector
 from engine.pictures import read_picture
 from engine.types import Mask, ScoreMap, UnknownProductError
-from training.datasets.mvtec import Sample, chosen_products, load_mask, evaluation_samples
+from training.datasets.mvtec import Sample, chosen_products, evaluation_samples, load_mask
 from training.fit import Report
 from training.metrics import Metrics, measure
 

@@ -31,7 +31,7 @@ class TrunkGraph(nn.Module):
 
     def forward(self, image: Tensor, product: Tensor) -> tuple[Tensor, ...]:
         f = self.model.features(image)
-        c = self.model.coarse(f, product)
+        c = self.model.coarse(f, self.model.bank(f.tokens, product), product)
         condition = self.model.denoiser.condition(c.logit, c.guide, f.lateral)
         return c.logit, condition, self.model.denoiser.film_table(c.text), c.distance
 

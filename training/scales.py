@@ -62,7 +62,7 @@ def _maps(model: PromptMAD, image: Tensor, product: int) -> Tensor:
     """Refined logit and distance, unscaled, at stride 4: ``(B, 2, s, s)``."""
     index = torch.full((len(image),), product)
     f = model.features(image)
-    c = model.coarse(f, index)
+    c = model.coarse(f, model.bank(f.tokens, index), index)
     logit = model.refine(c, f.lateral)
     distance = torch.nn.functional.interpolate(
         c.distance, size=logit.shape[-2:], mode="bilinear", align_corners=False

@@ -27,7 +27,7 @@ class SegmentStage:
         return _of(model.words, model.reconstructor, model.segmentor)
 
     def loss(self, model: PromptMAD, batch: Batch, generator: torch.Generator) -> Tensor:
-        c = model.coarse(batch.features, batch.product, batch.owner)
+        c = model.coarse(batch.features, batch.prompt, batch.product)
         restored = reconstruction(c.reconstruction.float(), batch.clean)
         return restored + self.config.coarse * mask_loss(c.logit.float(), batch.mask, self.config)
 
@@ -48,7 +48,7 @@ class RefineStage:
 
     def loss(self, model: PromptMAD, batch: Batch, generator: torch.Generator) -> Tensor:
         with torch.no_grad():
-            c = model.coarse(batch.features, batch.product, batch.owner)
+            c = model.coarse(batch.features, batch.prompt, batch.product)
         denoiser, lateral = model.denoiser, batch.features.lateral
         condition = denoiser.condition(c.logit, c.guide, lateral)
         film = denoiser.film_table(c.text)

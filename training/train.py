@@ -69,7 +69,8 @@ def _fill_cache(model: PromptMAD, goods: Goods, run: Run, report: Report) -> Fea
             break
         done = cache.fill(done, goods.fitted, config.seed, config.clean_share)
         run.advance("cache", done)
-        report("caching frozen features", done / cache.rows, f"{done} of {cache.rows} pictures")
+        note = f"{done} of {cache.rows} pictures, {cache.megabytes:.0f} MB in all"
+        report("caching frozen features", done / cache.rows, note)
     cache.rows = done
     return cache
 

@@ -65,7 +65,8 @@ def test_the_unrolled_graph_answers_as_the_model(
 def test_no_steps_is_the_coarse_map(model: PromptMAD, bundle: Path) -> None:
     image, index = torch.randint(0, 256, (1, SIDE, SIDE, 3), dtype=torch.uint8), torch.tensor([0])
     with torch.no_grad():
-        coarse = model.coarse(model.features(image), index)
+        features = model.features(image)
+        coarse = model.coarse(features, model.bank(features.tokens, index), index)
         expected, _ = model.fusion(coarse.logit, coarse.distance, index)
     session = onnxruntime.InferenceSession(unroll(read_bundle(bundle), 0).SerializeToString())
     found, _ = session.run(None, {"image": image.numpy(), "product": index.numpy()})

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from engine.types import InputError, MissingError
 from tests.training.micro import MODEL, SIDE, micro_model, write_weights
 from training.model.backbone import Backbone, Neck, load_backbone
+from training.model.promptmad import Coarse, Features, PromptMAD
 from training.model.reconstruct import DecoderLayer, Reconstructor, pack, unpack
 from training.model.refine import Denoiser, bridge, noise_share, step_down, to_map
 
@@ -17,6 +18,10 @@ from training.model.refine import Denoiser, bridge, noise_share, step_down, to_m
 def _image(count: int = 2) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     return torch.randint(0, 256, (count, SIDE, SIDE, 3), dtype=torch.uint8, generator=generator)
+
+
+def _coarse(model: PromptMAD, features: Features, product: torch.Tensor) -> Coarse:
+    return model.coarse(features, model.bank(features.tokens, product), product)
 
 
 def test_pack_and_unpack_are_inverse() -> None:
@@ -52,9 +57,9 @@ def test_attention_never_looks_at_its_own_neighbourhood() -> None:
 def test_words_change_the_map_of_a_product() -> None:
     model = micro_model()
     features = model.features(_image(1))
-    first = model.coarse(features, torch.tensor([0])).logit
+    first = _coarse(model, features, torch.tensor([0])).logit
     model.words.table[0] = torch.randn(2, MODEL.text_dim)
-    assert (model.coarse(features, torch.tensor([0])).logit - first).abs().max() > 1e-6
+    assert (_coarse(model, features, torch.tensor([0])).logit - first).abs().max() > 1e-6
 
 
 def test_neck_keeps_distances_in_the_plane_that_tokens_span() -> None:
@@ -94,7 +99,7 @@ def test_an_untrained_refiner_leaves_the_coarse_map_as_it_is() -> None:
     model = micro_model()
     model.denoiser = Denoiser(MODEL, model.backbone.channels[0])
     features = model.features(_image())
-    coarse = model.coarse(features, torch.tensor([0, 1]))
+    coarse = _coarse(model, features, torch.tensor([0, 1]))
     torch.testing.assert_close(model.refine(coarse, features.lateral), coarse.logit)
 
 

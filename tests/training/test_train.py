@@ -12,7 +12,7 @@ from engine.types import InputError, UnknownProductError
 from inspector.cli import app
 from tests.training.micro import CONFIG, MODEL, write_goods, write_weights
 from training.config import CONFIGS
-from training.datasets.mvtec import chosen_products, load_mask, evaluation_samples, train_goods
+from training.datasets.mvtec import chosen_products, evaluation_samples, load_mask, train_goods
 from training.prompts import ClipEncoder, HashEncoder, build_table
 
 

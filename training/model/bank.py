@@ -1,7 +1,7 @@
 """The visual prompt as a bank: per product, a coreset of normal tokens.
 
 OneNIP's one prompt picture is the case of a bank that holds one picture. For each token of the
-query its nearest normal token is looked up: an aligned prompt picture, and a distance map.
+query its nearest normal token is looked up: an aligned prompt picture, and how far it is.
 Shapes: B batch, P products, K tokens a product, D channels, h w grid.
 """
 
@@ -20,10 +20,8 @@ class Bank(nn.Module):
         self.register_buffer("tokens", torch.zeros(products, size, dim, dtype=torch.half))
         self.register_buffer("owner", torch.full((products, size), -1, dtype=torch.long))
 
-    def forward(
-        self, query: Tensor, product: Tensor, leave_out: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Nearest normal tokens ``(B, D, h, w)`` and distances ``(B, 1, h, w)``.
+    def forward(self, query: Tensor, product: Tensor, leave_out: Tensor | None = None) -> Tensor:
+        """The nearest normal token of each query token, ``(B, D, h, w)``.
 
         ``leave_out (B,)`` names training pictures whose own tokens must not answer, or a model
         trained on these residuals would learn from zeros.
@@ -37,8 +35,12 @@ class Bank(nn.Module):
             d2 = d2.masked_fill(own[:, None], torch.inf)
         nearest = d2.argmin(2, keepdim=True)
         n = torch.gather(bank, 1, nearest.expand(-1, -1, D))
-        distance = ((q - n).square().mean(2) + 1e-8).sqrt()
-        return n.transpose(1, 2).reshape(B, D, h, w), distance.reshape(B, 1, h, w)
+        return n.transpose(1, 2).reshape(B, D, h, w)
+
+
+def distance(query: Tensor, prompt: Tensor) -> Tensor:
+    """Root mean square over channels, ``(B, 1, h, w)``; its slope is finite also at zero."""
+    return ((query - prompt).square().mean(1, keepdim=True) + 1e-8).sqrt()
 
 
 def _squared_distances(q: Tensor, bank: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from training.config import ModelConfig
 from training.model.attention import Mlp
 from training.model.backbone import Backbone, Neck
-from training.model.bank import Bank
+from training.model.bank import Bank, distance
 from training.model.reconstruct import Reconstructor
 from training.model.refine import Denoiser, noise_share, step_down, to_map
 from training.model.segmentor import Segmentor
@@ -113,14 +113,14 @@ class PromptMAD(nn.Module):
         f4, f8, f16 = self.backbone(image)
         return Features(self.neck(f8, f16), f4)
 
-    def coarse(self, f: Features, product: Tensor, leave_out: Tensor | None = None) -> Coarse:
-        """Everything up to the coarse map."""
+    def coarse(self, f: Features, prompt: Tensor, product: Tensor) -> Coarse:
+        """Everything up to the coarse map; ``prompt`` is what the bank answers."""
         text = self.words(product)
-        prompt, distance = self.bank(f.tokens, product, leave_out)
         rebuilt = self.reconstructor(f.tokens, prompt, text[:, :1])
-        residual = torch.cat([(rebuilt - f.tokens).abs(), (prompt - f.tokens).abs(), distance], 1)
+        away = distance(f.tokens, prompt)
+        residual = torch.cat([(rebuilt - f.tokens).abs(), (prompt - f.tokens).abs(), away], 1)
         guide, logit = self.segmentor(residual, f.lateral, text)
-        return Coarse(rebuilt, distance, guide, logit, text)
+        return Coarse(rebuilt, away, guide, logit, text)
 
     def refine(self, c: Coarse, lateral: Tensor) -> Tensor:
         """All steps of the sampler: the refined logit ``(B, 1, s, s)``."""
@@ -135,5 +135,5 @@ class PromptMAD(nn.Module):
     def forward(self, image: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, s, s)`` and score ``(B,)``, raw."""
         f = self.features(image)
-        c = self.coarse(f, product)
+        c = self.coarse(f, self.bank(f.tokens, product), product)
         return self.fusion(self.refine(c, f.lateral), c.distance, product)

@@ -1,0 +1,118 @@
+"""Milliseconds per stage for OpenVINO, ONNX Runtime and torch, alternated in one run.
+
+    python benchmarks/latency.py [BUNDLE] [--rounds 60] [--threads 2]
+
+Machines are shared and noisy: read the ratios, which are of medians taken in turn. The torch
+model is the bundle's configuration with random weights, since weights do not change time.
+"""
+
+import argparse
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import torch
+
+from engine.build import build
+from engine.bundle import read_bundle
+from engine.detector import Detector
+from engine.runtimes.base import Answers, Codes, Images
+from inspector.camera.parts.render import render
+from inspector.demo.assets import BUNDLE
+from training.config import config_named
+from training.model.backbone import Backbone
+from training.model.promptmad import PromptMAD
+
+STAGES = ("pre", "infer", "post")
+REFERENCE = "openvino f32"
+
+
+class TorchRuntime:
+    """The torch model behind the engine's protocol, so that the same detector times it."""
+
+    name, precision, version = "fake", "f32", torch.__version__
+
+    def __init__(self, model: PromptMAD) -> None:
+        self.model = model.eval()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    @torch.inference_mode()
+    def infer(self, image: Images, product: Codes) -> Answers:
+        maps, scores = self.model(torch.from_numpy(image), torch.from_numpy(product))
+        return maps.numpy(), scores.numpy()
+
+
+@contextmanager
+def detectors(bundle: Path, threads: int) -> Iterator[dict[str, Detector]]:
+    """One open detector per runtime."""
+    torch.set_num_threads(threads)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        opened = {}
+        for runtime, precision in (
+            ("openvino", "f32"),
+            ("openvino", "bf16"),
+            ("onnxruntime", "f32"),
+        ):
+            name = f"{runtime} {precision}"
+            plan = build(
+                bundle, folder / name, runtime=runtime, precision=precision, threads=threads
+            )
+            opened[name] = stack.enter_context(Detector.open(plan, threads))
+        manifest = read_bundle(bundle).manifest
+        config = config_named(manifest.model).model
+        prompts = torch.randn(len(manifest.products), 2, config.text_dim)
+        model = PromptMAD(config, Backbone(config.backbone), prompts)
+        opened["torch f32"] = Detector(TorchRuntime(model), opened[REFERENCE].plan)
+        yield opened
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundle", type=Path, nargs="?", default=BUNDLE)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--threads", type=int, default=2)
+    wanted = parser.parse_args()
+    times: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    with detectors(wanted.bundle, wanted.threads) as opened:
+        products = opened[REFERENCE].products
+        for name in opened:
+            opened[name].warm_up()
+        for i in range(wanted.rounds):
+            picture = render("disc", 400, seed=i).image
+            for name, detector in opened.items():
+                stages = detector.detect(picture, products[0]).stages_ms
+                for stage in STAGES:
+                    times[name][stage].append(stages[stage])
+                times[name]["total"].append(sum(stages.values()))
+    report(times, wanted.rounds, wanted.threads)
+
+
+def report(times: dict[str, dict[str, list[float]]], rounds: int, threads: int) -> None:
+    """Medians, p99 of the total, and the ratio of medians to the reference."""
+    print(f"400 px picture, batch 1, {threads} threads, {rounds} alternated rounds, ms (median)")
+    print(f"{'runtime':<18}" + "".join(f"{s:>9}" for s in (*STAGES, "total", "p99", "ratio")))
+    reference = np.median(times[REFERENCE]["total"])
+    for name, stages in times.items():
+        medians = [float(np.median(stages[s])) for s in (*STAGES, "total")]
+        p99 = float(np.percentile(stages["total"], 99))
+        row = [*medians, p99, medians[-1] / reference]
+        print(f"{name:<18}" + "".join(f"{v:>9.2f}" for v in row))
+
+
+if __name__ == "__main__":
+    main()
