@@ -37,7 +37,7 @@ _TONES: Final = {
 }
 _STATES: Final = {
     LineState.IDLE: Face("READY", Mark.WAITING, theme.QUIET, "Press Start to begin"),
-    LineState.RUNNING: Face("WAITING", Mark.WAITING, theme.QUIET, "No part yet"),
+    LineState.RUNNING: Face("WAITING", Mark.WAITING, theme.QUIET, "For the first part"),
     LineState.PAUSED: Face("PAUSED", Mark.PAUSE, theme.QUIET, "Parts are not inspected"),
     LineState.STOPPING: Face("STOPPING", Mark.STOP, theme.QUIET, "Finishing the part in hand"),
     LineState.STOPPED: Face("STOPPED", Mark.STOP, theme.QUIET, "Parts are not inspected"),
@@ -54,7 +54,7 @@ def face_of_state(state: LineState) -> Face:
 def waiting_since(part: PartView) -> Face:
     """The face of a running line whose last part is long gone."""
     small = f"last part {clock_time(part.inspected_at)}: {part.verdict.value}"
-    return Face("WAITING", Mark.WAITING, theme.QUIET, "No part is coming", small)
+    return Face("WAITING", Mark.WAITING, theme.QUIET, "For the next part", small)
 
 
 def face_of_part(part: PartView) -> Face:
@@ -122,7 +122,7 @@ class VerdictPanel(QWidget):
 
     def _draw_word(self, painter: QPainter, box: QRectF) -> None:
         """The shape over the word where there is height for both, else beside it."""
-        over = box.height() > 0.72 * box.width()
+        over = box.height() > 0.5 * box.width()
         shape, word = _over(box) if over else _beside(box, self._face.word)
         ink = QColor(self._face.tone.ink)
         marks.draw(painter, self._face.mark, shape, ink)

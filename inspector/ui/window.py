@@ -4,6 +4,7 @@ It polls the mailbox and the worker's state in one timer. Work on pixels is the 
 are the background's; this thread only draws.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -135,6 +136,8 @@ class StationWindow(QMainWindow):
         )
 
     def _show_verdict(self, state: LineState) -> None:
+        if state is not LineState.RUNNING:
+            self._latest_at = -math.inf  # a line that goes on has no verdict until its next part
         if state is not LineState.RUNNING or self._latest is None:
             self.live.verdict.show_face(face_of_state(state))
             return

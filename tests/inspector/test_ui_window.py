@@ -91,6 +91,16 @@ def test_an_old_verdict_gives_way_to_waiting(qtbot: QtBot, tmp_path: Path) -> No
         assert "OK" in window.live.verdict.face.small
 
 
+def test_a_resumed_line_shows_no_verdict_before_its_next_part(qtbot: QtBot, tmp_path: Path) -> None:
+    with opened_window(qtbot, tmp_path, OnePartThenNone()) as (window, worker):
+        worker.start()
+        qtbot.waitUntil(lambda: word(window) == "OK")
+        worker.pause()
+        qtbot.waitUntil(lambda: word(window) == "PAUSED")
+        worker.start()
+        qtbot.waitUntil(lambda: word(window) == "WAITING")
+
+
 def test_the_keys_start_pause_resume_and_stop(qtbot: QtBot, tmp_path: Path) -> None:
     session = ScriptedSession()
     with opened_window(qtbot, tmp_path, session) as (window, worker):
