@@ -21,6 +21,7 @@ from engine.manifest import PlanManifest
 from engine.plan import read_plan
 from engine.types import InputError, MissingError
 from inspector.camera.open import open_camera
+from inspector.db.errors import explained
 from inspector.db.history import History
 from inspector.db.log import InspectionLog, RunInfo, writing
 from inspector.pipeline.control import Control
@@ -168,10 +169,15 @@ def run_windowed(session: StationSession) -> int:
     from inspector.ui.run import run_window
 
     with ExitStack() as stack:
-        with writing(session.database):
-            """Made or migrated now, so that the history opens before the first part."""
+        _make_database(session.database)
         history = stack.enter_context(History(session.database))
         return run_window(session, history, pictures=session.settings.out)
+
+
+def _make_database(path: Path) -> None:
+    """Made or migrated now, so that the history opens before the first part."""
+    with explained(path), writing(path):
+        return
 
 
 def station(

@@ -16,6 +16,7 @@ from inspector.pipeline.inspection import Inspection
 from inspector.settings import StationSettings
 from inspector.ui.display import display_problem
 
+GRAB_DEADLINE_MS = 1000
 PACE_FPS = 2  # slow enough to watch in the window; headless runs as fast as it can
 
 
@@ -49,6 +50,7 @@ def demo(
         plan=cached_plan(runtime, precision, console.print),
         recipe=RECIPE,
         out=out.resolve(),
+        grab_deadline_ms=GRAB_DEADLINE_MS,
     )
     session = StationSession(settings, repeatable=False)
     if windowed:
@@ -65,7 +67,7 @@ def demo(
 
 def camera_spec(parts: int, seed: int, faults: float, fps: float | None) -> str:
     """The simulated camera as ``open_camera`` takes it; ``faults`` is shared by five kinds."""
-    options: dict[str, object] = {"parts": parts, "seed": seed, "defects": 0.25}
+    options: dict[str, object] = {"parts": parts, "seed": seed, "defect_rate": 0.25}
     if faults:
         kinds = ("lost", "late", "incomplete", "black", "frozen")
         options |= dict.fromkeys(kinds, faults / len(kinds))

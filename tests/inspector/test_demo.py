@@ -1,0 +1,87 @@
+"""The demo's path, on the tiny bundle; benchmarks/demo.py says what the shipped one is worth."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from calibration.recipe import read_recipe
+from engine.bundle import read_bundle
+from inspector.cli import app
+from inspector.db.history import History
+from inspector.demo import assets
+from tests.engine.tiny import make_tiny_bundle
+from tests.inspector.station_parts import PRODUCTS, make_recipe
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The tiny bundle in place of the shipped one, and a cache of this test's own."""
+    bundle = make_tiny_bundle(tmp_path / "bundle", PRODUCTS)
+    recipe = make_recipe(tmp_path / "recipe.json", read_bundle(bundle).sha256, limit=0.5)
+    monkeypatch.setattr(assets, "BUNDLE", bundle)
+    monkeypatch.setattr("inspector.demo.cli.RECIPE", recipe)
+    monkeypatch.setattr(assets, "user_cache_path", lambda name: tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def _demo(out: Path, *more: str) -> dict:
+    call = ["demo", "--headless", "--json", "--parts", "16", "--seed", "3", "--out", str(out)]
+    result = CliRunner().invoke(app, [*call, *more])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_the_numbers_are_those_of_the_database(tmp_path: Path, cache: Path) -> None:
+    said = _demo(tmp_path / "out")
+    assert said["parts"] == 16 == said["ok"] + said["ng"] + said["fault"]
+    assert set(said["products"]) == set(PRODUCTS)
+    assert said["latency_ms"]["p50"] <= said["latency_ms"]["p99"]
+    assert {"grab", "pre", "infer", "post", "judge"} <= set(said["stages_ms"])
+    assert (said["runtime"], said["precision"]) == ("openvino", "f32")
+    assert Path(said["pictures"]) == tmp_path / "out" / "pictures"
+    with History(Path(said["database"])) as history:
+        rows = history.page(limit=100)
+    assert len(rows) == 16
+    defective = [row for row in rows if row.truth_defect != "good"]
+    assert len(defective) == said["true_defective"]
+    assert sum(row.verdict == "OK" for row in defective) == said["missed"]
+
+
+def test_the_same_seed_gives_the_same_verdicts(tmp_path: Path, cache: Path) -> None:
+    first, again = (_demo(tmp_path / name, "--runtime", "onnxruntime") for name in "ab")
+    for key in ("ok", "ng", "fault", "missed", "false_rejects", "true_defective", "products"):
+        assert first[key] == again[key]
+
+
+def test_the_plan_is_built_once_and_again_when_it_is_damaged(tmp_path: Path, cache: Path) -> None:
+    _demo(tmp_path / "out", "--runtime", "onnxruntime")
+    (plan,) = (cache / "plans").iterdir()
+    built = (plan / "plan.json").read_text()
+    _demo(tmp_path / "out", "--runtime", "onnxruntime")
+    assert (plan / "plan.json").read_text() == built
+    (plan / "model.onnx").write_bytes(b"half")
+    _demo(tmp_path / "out", "--runtime", "onnxruntime")
+    assert (plan / "plan.json").read_text() != built
+
+
+def test_spoilt_frames_show_as_faults(tmp_path: Path, cache: Path) -> None:
+    said = _demo(tmp_path / "out", "--faults", "0.5", "--runtime", "onnxruntime")
+    assert said["fault"] > 0
+    assert said["parts"] == said["ok"] + said["ng"] + said["fault"]
+
+
+def test_the_table_names_where_things_are(tmp_path: Path, cache: Path) -> None:
+    call = ["demo", "--headless", "--parts", "4", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 0, result.output
+    assert "inspections.sqlite" in result.stdout
+    assert "false rejects" in result.stdout
+
+
+def test_the_shipped_bundle_and_its_recipe_belong_together() -> None:
+    bundle, recipe = read_bundle(assets.BUNDLE), read_recipe(assets.RECIPE)
+    assert recipe.bundle_sha256 == bundle.sha256
+    assert set(recipe.products) == set(bundle.manifest.products) == set(PRODUCTS)
+    assert sum(f.stat().st_size for f in assets.BUNDLE.iterdir()) <= 20e6
