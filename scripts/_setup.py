@@ -16,7 +16,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 NEEDS_EXIT = 3  # the environment lacks something
 
-QT_LIBRARIES = [
+QT_LIBRARIES = (
     "libgl1",
     "libegl1",
     "libxkbcommon0",
@@ -24,7 +24,7 @@ QT_LIBRARIES = [
     "libfontconfig1",
     "libglib2.0-0",
     "fonts-dejavu-core",
-]
+)
 """Debian's names of what Qt loads even without a screen, and a font to write with."""
 
 

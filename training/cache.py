@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from engine.types import Image, Mask
 from training.datasets.synthesis import spoil, vary
 from training.model.promptmad import Features, PromptMAD
+from training.seeds import stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class FeatureCache:
     def fill(self, first: int, goods: Sequence[Good], seed: int, clean_share: float) -> int:
         """Make rows from ``first`` on, at most eight; returns the next row to make."""
         rows = range(first, min(first + 8, self.rows))
-        made = [_spoilt_row(goods, np.random.default_rng([seed, r]), clean_share) for r in rows]
+        made = [_spoilt_row(goods, stream(seed, "cache", r), clean_share) for r in rows]
         clean = self._model.features(_stack([m.clean for m in made]))
         spoilt = self._model.features(_stack([m.spoilt for m in made]))
         product = torch.tensor([m.good.product for m in made])

@@ -1,7 +1,6 @@
 """One training stage: batches, AdamW, cosine, checkpoints, and a clock."""
 
 import math
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn, optim
 
 from engine.types import InputError
 from training.run import Run
+from training.seeds import stream
 
 CHECKPOINT_EVERY = 200
 WARM_UP = 0.05
@@ -56,7 +56,7 @@ def fit(
     began, smooth = run.share_at_stage_start(), math.nan
     while (progress := _progress(step / steps, began, until_share, run)) < 1:
         _set_rate(optimiser, config.learning_rate * schedule(progress))
-        rng = np.random.default_rng([config.seed, zlib.crc32(stage.name.encode()), step])
+        rng = stream(config.seed, stage.name, step)
         batch, generator = draw(rng), torch.Generator().manual_seed(int(rng.integers(2**31)))
         with fabric.autocast():
             loss = stage.loss(model, batch, generator)

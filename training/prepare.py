@@ -13,6 +13,7 @@ from training.cache import Good
 from training.datasets.mvtec import Sample, load
 from training.model.bank import coreset
 from training.model.promptmad import PromptMAD
+from training.seeds import stream, torch_stream
 
 FEWEST_GOODS = 4
 CANDIDATES = 24  # tokens offered to the coreset for each that it may keep
@@ -36,7 +37,7 @@ def read_goods(samples: Sequence[Sample], side: int, held_out: float, seed: int)
         ids = [g.id for g in goods if g.product == index]
         _enough(len(ids), product, samples[ids[0]].path.parent)
         count = max(1, round(held_out * len(ids)))
-        chosen = np.random.default_rng([seed, index]).permutation(ids)[:count]
+        chosen = stream(seed, "held out", index).permutation(ids)[:count]
         kept_back.update(int(i) for i in chosen)
     fitted = [g for g in goods if g.id not in kept_back]
     return Goods(fitted, [g for g in goods if g.id in kept_back])
@@ -44,7 +45,7 @@ def read_goods(samples: Sequence[Sample], side: int, held_out: float, seed: int)
 
 def fit_neck(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
     """Principal axes of the trunk's features over places of the good pictures."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch_stream(seed, "neck")
     rows = []
     for good in goods:
         _, f8, f16 = model.backbone(images([good]))
@@ -56,7 +57,7 @@ def fit_neck(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
 
 def fill_bank(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
     """Per product, a coreset of the goods' tokens, each token with its owner."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch_stream(seed, "bank")
     size = model.config.bank_tokens
     for product in range(len(model.bank.tokens)):
         own = [g for g in goods if g.product == product]

@@ -72,8 +72,7 @@ class Fusion(nn.Module):
 
     def channels(self, logit: Tensor, distance: Tensor, product: Tensor) -> Tensor:
         """Both maps on their scales: ``(B, 2, s, s)``, segmentor first."""
-        up = F.interpolate(distance, size=logit.shape[-2:], mode="bilinear", align_corners=False)
-        both = torch.cat([logit, up], 1)
+        both = torch.cat([logit, enlarge(distance, logit)], 1)
         centre, spread = (b[product][..., None, None] for b in (self.centre, self.spread))
         return (both - centre) / spread
 
@@ -89,6 +88,11 @@ class Fusion(nn.Module):
         smooth = F.avg_pool2d(fused[:, None], 3, 1, 1, count_include_pad=False).flatten(1)
         count = max(1, round(self.score_top * smooth.shape[1]))
         return smooth.topk(count, 1).values.mean(1)
+
+
+def enlarge(distance: Tensor, logit: Tensor) -> Tensor:
+    """The distance at the logit's grid, ``(B, 1, s, s)``."""
+    return F.interpolate(distance, size=logit.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class PromptMAD(nn.Module):
