@@ -1,7 +1,7 @@
 """A file is written whole or not at all."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine.types import InputError
@@ -23,5 +23,5 @@ def whole_file(target: Path) -> Iterator[Path]:
             f"{target} cannot be written: {error.strerror}; make room or name another folder."
         ) from error
     finally:
-        if part.is_file():  # the rename never came
+        with suppress(OSError):  # none there, or stuck on the disk that the first error tells of
             part.unlink()
