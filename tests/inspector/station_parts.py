@@ -1,5 +1,8 @@
 """A station on the tiny bundle: a real plan, a real recipe, real folders."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from calibration.recipe import Recipe, Threshold, write_recipe
@@ -36,3 +39,13 @@ def make_station(folder: Path, camera: str, limit: float = 1e6, **more: object) 
         {"name": "T1", "camera": camera, "plan": plan, "recipe": recipe, "out": folder / "out"}
         | more
     )
+
+
+@contextmanager
+def terminal() -> Iterator[None]:
+    """Ctrl+C means what it means in a terminal, whatever started the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,16 +1,60 @@
 """A station from its settings to its rows, on real parts of the system."""
 
+import shutil
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from engine.types import BundleError, InputError
-from inspector.app import NoScreen, StationSession, run_headless
+from engine.build import build
+from engine.plan import read_plan
+from engine.types import BundleError, InputError, UnknownProductError
+from inspector.app import SILENT_S, NoScreen, StationSession, run_headless
 from inspector.cli import app
 from inspector.db.history import History, HistoryFilter
-from inspector.pipeline.inspection import Reason, Verdict
-from tests.inspector.station_parts import make_recipe, make_station
+from inspector.pipeline.control import Control
+from inspector.pipeline.inspection import Inspection, Reason, Verdict
+from inspector.ui.session import Health
+from tests.engine.tiny import make_tiny_bundle
+from tests.inspector.station_parts import PRODUCTS, make_recipe, make_station, terminal
+
+
+class Watcher(NoScreen):
+    """A screen that does something at each part."""
+
+    def __init__(self, at_part: Callable[[int], None]) -> None:
+        self._at_part, self.parts = at_part, 0
+
+    def write(self, inspection: Inspection) -> Inspection:
+        self.parts += 1
+        self._at_part(self.parts)
+        return inspection
+
+
+@pytest.fixture
+def python_handles_ctrl_c() -> Iterator[None]:
+    with terminal():
+        yield
+
+
+def _press_ctrl_c_at(part: int) -> Watcher:
+    return Watcher(lambda seen: signal.raise_signal(signal.SIGINT) if seen == part else None)
+
+
+def _runs(database: Path) -> list[sqlite3.Row]:
+    connection = sqlite3.connect(database)
+    connection.row_factory = sqlite3.Row
+    try:
+        return connection.execute("SELECT * FROM run").fetchall()
+    finally:
+        connection.close()
+
+
+def _health(session: StationSession) -> dict[str, Health]:
+    return {item.name: item.health for item in session.status()}
 
 
 def _history(session: StationSession, verdict: Verdict | None = None) -> list:
@@ -64,6 +108,121 @@ def test_a_recipe_of_another_bundle_is_refused_before_anything_runs(tmp_path: Pa
     with pytest.raises(InputError, match="measured with another bundle"):
         StationSession(settings)
     assert not settings.out.exists()
+
+
+def test_a_row_names_the_plan_that_ran_not_the_one_of_before(tmp_path: Path) -> None:
+    settings = make_station(tmp_path, "sim:disc?parts=1&size=64")
+    session = StationSession(settings)
+    build(tmp_path / "bundle", settings.plan, runtime="onnxruntime", steps=3, overwrite=True)
+    run_headless(session, NoScreen())
+    (row,) = _runs(session.database)
+    assert (row["plan_sha256"], row["steps"]) == (read_plan(settings.plan).sha256, 3)
+    assert session.plan.steps == 3
+
+
+def test_a_plan_of_another_bundle_is_refused_by_the_run_too(tmp_path: Path) -> None:
+    settings = make_station(tmp_path, "sim:disc?parts=1&size=64")
+    session = StationSession(settings)
+    other = make_tiny_bundle(tmp_path / "other", (*PRODUCTS, "gear"))
+    build(other, settings.plan, runtime="onnxruntime", overwrite=True)
+    with pytest.raises(InputError, match="measured with another bundle"):
+        run_headless(session, NoScreen())
+    assert not settings.out.exists()
+
+
+@pytest.mark.parametrize("product", ["dics", "gear"])
+def test_a_product_that_model_or_recipe_lack_is_refused_at_birth(
+    tmp_path: Path, product: str
+) -> None:
+    settings = make_station(tmp_path, "sim:disc?parts=1")
+    gears = make_tiny_bundle(tmp_path / "gears", (*PRODUCTS, "gear"))
+    build(gears, settings.plan, runtime="onnxruntime", overwrite=True)
+    make_recipe(settings.recipe, read_plan(settings.plan).manifest.bundle_sha256, 1.0)
+    with pytest.raises(UnknownProductError, match=product):
+        StationSession(settings.model_copy(update={"product": product}))
+
+
+@pytest.mark.usefixtures("python_handles_ctrl_c")
+def test_ctrl_c_ends_between_two_parts_with_the_run_closed(tmp_path: Path) -> None:
+    session = StationSession(make_station(tmp_path, "sim:disc?size=64"))
+    screen = _press_ctrl_c_at(3)
+    with pytest.raises(KeyboardInterrupt):
+        run_headless(session, screen)
+    (run,) = _runs(session.database)
+    assert run["ended_at"] is not None
+    assert len(_history(session)) == screen.parts == 3
+    assert session.counters.counts().total.triggers == 3  # the part in hand went all its way
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("python_handles_ctrl_c")
+def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
+    def press_twice(seen: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    session = StationSession(make_station(tmp_path, "sim:disc?size=64"))
+    with pytest.raises(KeyboardInterrupt):
+        run_headless(session, Watcher(press_twice))
+    assert session.counters.counts().total.triggers == 0
+
+
+@pytest.mark.usefixtures("python_handles_ctrl_c")
+def test_the_station_command_says_what_it_did_and_exits_130(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_station(tmp_path, "sim:label?size=64")
+    toml = tmp_path / "station.toml"
+    lines = ('name = "T1"', 'camera = "sim:label?size=64"', 'plan = "plan"', 'out = "out"')
+    toml.write_text("\n".join((*lines, 'recipe = "recipe.json"')), "utf-8")
+    monkeypatch.setattr("inspector.app.NoScreen", lambda: _press_ctrl_c_at(2))
+    result = CliRunner().invoke(app, ["station", str(toml), "--headless"])
+    assert result.exit_code == 130
+    assert result.stdout.strip() == "2 parts: 2 OK, 0 NG, 0 FAULT."
+
+
+def test_the_status_is_what_is(tmp_path: Path) -> None:
+    now = 0.0
+    session = StationSession(
+        make_station(tmp_path, "sim:disc?parts=3&size=64&lost=0"), clock=lambda: now
+    )
+    before, during = _health(session), []
+
+    def look(part: int) -> None:
+        nonlocal now
+        during.append(_health(session))
+        now += SILENT_S + 1
+        during.append(_health(session))
+
+    run_headless(session, Watcher(look))
+    assert before == {
+        "Camera": Health.UNKNOWN,
+        "Model": Health.UNKNOWN,
+        "Database": Health.BAD,
+        "Disk": Health.BAD,
+    }
+    assert (during[0]["Camera"], during[1]["Camera"]) == (Health.GOOD, Health.UNKNOWN)
+    assert {(seen["Model"], seen["Database"]) for seen in during} == {(Health.GOOD, Health.GOOD)}
+    after = _health(session)
+    assert (after["Camera"], after["Model"]) == (Health.UNKNOWN, Health.UNKNOWN)
+    shutil.rmtree(session.settings.out)
+    assert _health(session)["Database"] is Health.BAD
+
+
+def test_a_failed_run_leaves_nothing_called_open(tmp_path: Path) -> None:
+    def fail(part: int) -> None:
+        raise RuntimeError("the screen broke")
+
+    session = StationSession(make_station(tmp_path, "sim:disc?size=64"))
+    with pytest.raises(RuntimeError, match="broke"):
+        session.run(_started(), Watcher(fail))
+    assert (_health(session)["Camera"], _health(session)["Model"]) == (Health.UNKNOWN,) * 2
+
+
+def _started() -> Control:
+    control = Control()
+    control.start()
+    return control
 
 
 def test_an_edited_plan_is_refused(tmp_path: Path) -> None:
