@@ -1,18 +1,23 @@
 """The demo's path, on the tiny bundle; benchmarks/demo.py says what the shipped one is worth."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from calibration.recipe import read_recipe
+from engine.build import build
 from engine.bundle import read_bundle
+from engine.plan import read_plan
+from engine.runtimes.choice import backend
+from engine.types import InputError
 from inspector.cli import app
 from inspector.db.history import History
 from inspector.demo import assets
 from tests.engine.tiny import make_tiny_bundle
-from tests.inspector.station_parts import PRODUCTS, make_recipe
+from tests.inspector.station_parts import PRODUCTS, make_recipe, terminal
 
 
 @pytest.fixture
@@ -66,6 +71,62 @@ def test_the_plan_is_built_once_and_again_when_it_is_damaged(tmp_path: Path, cac
     assert (plan / "plan.json").read_text() != built
 
 
+@pytest.mark.parametrize("lost", ["SHA256SUMS", "plan.json"])
+def test_a_cached_plan_that_lost_a_file_is_built_again(cache: Path, lost: str) -> None:
+    plan = assets.cached_plan("onnxruntime", "f32", print)
+    (plan / lost).unlink()
+    assert assets.cached_plan("onnxruntime", "f32", print) == plan
+    assert read_plan(plan).manifest.runtime == "onnxruntime"
+    assert list(plan.parent.iterdir()) == [plan]
+
+
+def test_a_version_with_slashes_is_one_folder(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = "2026.4.1-21 releases/2026/4"
+    monkeypatch.setattr(backend("onnxruntime"), "version", lambda: version)
+    plan = assets.cached_plan("onnxruntime", "f32", print)
+    assert plan.parent == cache / "plans"
+    assert plan.name.endswith("onnxruntime-2026.4.1-21_releases_2026_4-f32")
+
+
+def test_of_two_demos_that_start_at_once_the_second_takes_the_first_ones_plan(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first: list[str] = []
+
+    def build_slowly(bundle: Path, out: Path, **options: str) -> Path:
+        """While this one builds, another demo begins and ends its own."""
+        if not first:
+            first.append("begun")
+            first.append(read_plan(assets.cached_plan("onnxruntime", "f32", print)).sha256)
+        return build(bundle, out, **options)
+
+    monkeypatch.setattr(assets, "build", build_slowly)
+    plan = assets.cached_plan("onnxruntime", "f32", print)
+    assert read_plan(plan).sha256 == first[1]
+    assert list(plan.parent.iterdir()) == [plan]
+
+
+def test_a_cache_that_cannot_be_written_is_told(cache: Path) -> None:
+    cache.write_text("a file where a folder should be")
+    with pytest.raises(InputError, match="cannot be written"):
+        assets.cached_plan("onnxruntime", "f32", print)
+
+
+def test_an_interrupted_demo_reports_nothing_and_exits_130(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "inspector.demo.cli.ProgressScreen.write",
+        lambda self, inspection: signal.raise_signal(signal.SIGINT) or inspection,
+    )
+    call = ["demo", "--headless", "--json", "--runtime", "onnxruntime", "--out", str(tmp_path)]
+    with terminal():
+        result = CliRunner().invoke(app, call)
+    assert (result.exit_code, result.stdout) == (130, "")
+    with History(tmp_path / "inspections.sqlite") as history:
+        assert len(history.page(limit=100)) == 1
+
+
 def test_spoilt_frames_show_as_faults(tmp_path: Path, cache: Path) -> None:
     said = _demo(tmp_path / "out", "--faults", "0.5", "--runtime", "onnxruntime")
     assert said["fault"] > 0
@@ -78,6 +139,7 @@ def test_the_table_names_where_things_are(tmp_path: Path, cache: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "inspections.sqlite" in result.stdout
     assert "false rejects" in result.stdout
+    assert "pictures (draw, save)" in result.stdout
 
 
 def test_the_shipped_bundle_and_its_recipe_belong_together() -> None:
