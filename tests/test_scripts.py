@@ -1,4 +1,7 @@
-"""The set-up commands: what they do twice, half-way, from elsewhere, and on a bare machine."""
+"""The set-up commands: what they do twice, half-way, from elsewhere, and on a bare machine.
+
+And the latency benchmark: that it is fair, and that its stages are a station's.
+"""
 
 import importlib.util
 import os
@@ -11,13 +14,19 @@ from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+
+from engine.build import build
+from engine.types import Image, Prediction
+from inspector.pipeline.counters import Percentiles
+from tests.engine.tiny import make_tiny_bundle
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 
 
-def _load(name: str) -> ModuleType:
-    loader = SourceFileLoader(name, str(SCRIPTS / name))
+def _load(name: str, folder: Path = SCRIPTS) -> ModuleType:
+    loader = SourceFileLoader(name, str(folder / name))
     spec = importlib.util.spec_from_loader(name, loader)
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
@@ -199,3 +208,49 @@ def test_a_swap_that_fails_half_way_brings_the_old_bundle_back(
     with pytest.raises(OSError, match="directory"):
         make_demo.put_in_place(bundle, recipe, demo)
     assert (demo / "bundle" / "trunk.onnx").read_text() == "old"
+
+
+@pytest.fixture(scope="module")
+def latency() -> ModuleType:
+    return _load("latency.py", SCRIPTS.parent / "benchmarks")
+
+
+class Runner:
+    """A detector that notes its turns."""
+
+    products = ("disc",)
+
+    def __init__(self, name: str, turns: list[str]) -> None:
+        self._name, self._turns = name, turns
+
+    def detect(self, image: Image, product: str) -> Prediction:
+        self._turns.append(self._name)
+        return Prediction(0.0, np.zeros(image.shape[:2], np.float32), product, dict(STAGES_MS))
+
+
+STAGES_MS = {"pre": 1.0, "infer": 2.0, "post": 3.0}
+
+
+def test_no_runtime_always_runs_after_the_same_other(latency: ModuleType) -> None:
+    turns: list[str] = []
+    names = (latency.REFERENCE, "ort", "torch")
+    times = latency.race({n: Runner(n, turns) for n in names}, 12, np.random.default_rng(0))
+    rounds = [turns[i : i + 3] for i in range(0, len(turns), 3)]
+    assert all(sorted(names) == sorted(each) for each in rounds)
+    before_torch = {turns[i - 1] for i, name in enumerate(turns) if i and name == "torch"}
+    assert {latency.REFERENCE, "ort"} <= before_torch
+    assert times["torch"]["total"] == [6.0] * 12
+
+
+def test_the_whole_path_is_a_stations(
+    latency: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = make_tiny_bundle(tmp_path / "bundle", ("disc", "board"))
+    plan = build(bundle, tmp_path / "plan", runtime="onnxruntime")
+    stages = latency.whole_path(plan, tmp_path, parts=3, threads=1)
+    detector = ["pre", "infer", "post"]
+    assert list(stages) == ["grab", "check", *detector, "judge", "pictures", "log", "total"]
+    saved = list((tmp_path / "out" / "pictures").rglob("*.png"))
+    assert len(saved) == 9  # overlay, crop and picture of each part
+    latency.report_path({"pictures": Percentiles(1.5, 2.5)}, 3)
+    assert "pictures (draw, save)        1.50     2.50" in capsys.readouterr().out
