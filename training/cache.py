@@ -4,21 +4,25 @@ Every row is made from its own seed, so an interrupted cache goes on where it st
 the same rows.
 """
 
+import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
-from engine.types import Image, Mask
+from engine.types import Image, InputError, Mask
 from training.datasets.synthesis import spoil, vary
+from training.losses import soft_target
 from training.model.promptmad import Features, PromptMAD
 from training.seeds import stream
+
+ROWS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,14 @@ class Batch:
 
 
 class FeatureCache:
-    """``rows`` spoilt pictures as memory-mapped half floats below ``folder``."""
+    """Up to ``rows`` spoilt pictures as memory-mapped half floats below ``folder``.
 
-    def __init__(self, folder: Path, rows: int, model: PromptMAD) -> None:
+    ``made`` is how many rows an earlier sitting left there: a cache that is missing, cut or of
+    another model is refused then, and one for which the disk has no room is never begun
+    (:class:`InputError`), since a memory map that meets a full disk ends the process.
+    """
+
+    def __init__(self, folder: Path, rows: int, model: PromptMAD, made: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         s, d = model.config.input_px // 4, model.config.neck_dim
         c4 = model.backbone.channels[0]
@@ -56,9 +65,11 @@ class FeatureCache:
             "mask": (rows, 1, s, s),
             "product": (rows,),
         }
-        self.rows, self._model, self._side = rows, model, s
+        if not made:
+            _need_room(folder, 2 * sum(math.prod(shape) for shape in shapes.values()))
+        self.rows, self.made, self._model, self._side = rows, made, model, s
         self._arrays = {
-            name: _array(folder / f"{name}.npy", shape) for name, shape in shapes.items()
+            name: _array(folder / f"{name}.npy", shape, made) for name, shape in shapes.items()
         }
 
     @property
@@ -67,9 +78,9 @@ class FeatureCache:
         return sum(a.nbytes for a in self._arrays.values()) / 2**20
 
     @torch.no_grad()
-    def fill(self, first: int, goods: Sequence[Good], seed: int, clean_share: float) -> int:
-        """Make rows from ``first`` on, at most eight; returns the next row to make."""
-        rows = range(first, min(first + 8, self.rows))
+    def fill(self, goods: Sequence[Good], seed: int, clean_share: float) -> None:
+        """Make the next few rows and see them on disk before they count as made."""
+        rows = range(self.made, min(self.made + ROWS_AT_ONCE, self.rows))
         made = [_spoilt_row(goods, stream(seed, "cache", r), clean_share) for r in rows]
         clean = self._model.features(_stack([m.clean for m in made]))
         spoilt = self._model.features(_stack([m.spoilt for m in made]))
@@ -80,12 +91,13 @@ class FeatureCache:
             "lateral": spoilt.lateral,
             "prompt": self._model.bank(spoilt.tokens, product, leave_out=owner),
             "clean": clean.tokens,
-            "mask": cell_share([m.mask for m in made], self._side),
+            "mask": soft_target([m.mask for m in made], self._side),
             "product": product,
         }
         for name, values in columns.items():
             self._arrays[name][rows.start : rows.stop] = values.numpy()
-        return rows.stop
+            self._arrays[name].flush()
+        self.made = rows.stop
 
     def batch(self, rows: NDArray[np.integer]) -> Batch:
         """The rows asked for, as float32 tensors."""
@@ -94,12 +106,6 @@ class FeatureCache:
             got[k].float() for k in ("tokens", "lateral", "prompt", "clean", "mask")
         )
         return Batch(Features(tokens, lateral), prompt, clean, mask, got["product"].long())
-
-
-def cell_share(masks: Sequence[Mask], side: int) -> Tensor:
-    """Masks as soft targets ``(B, 1, s, s)``: a stride-4 cell half covered counts as covered."""
-    full = torch.from_numpy(np.stack(masks)).float()[:, None]
-    return (2 * F.adaptive_avg_pool2d(full, side)).clamp(max=1)
 
 
 class _Row(NamedTuple):
@@ -123,10 +129,25 @@ def _stack(images: Sequence[Image]) -> Tensor:
     return torch.from_numpy(np.stack(images))
 
 
-def _array(path: Path, shape: tuple[int, ...]) -> NDArray[np.generic]:
-    dtype = np.int32 if path.stem == "product" else np.float16
-    if path.is_file():
-        kept = np.lib.format.open_memmap(path, "r+")
-        if kept.shape == shape and kept.dtype == dtype:
-            return kept
-    return np.lib.format.open_memmap(path, "w+", dtype, shape)
+def _array(path: Path, shape: tuple[int, ...], made: int) -> "np.memmap[Any, Any]":
+    dtype = np.dtype(np.int32 if path.stem == "product" else np.float16)
+    if not made:
+        return np.lib.format.open_memmap(path, "w+", dtype, shape)
+    try:
+        there = np.lib.format.open_memmap(path, "r")  # which refuses a file that is too short
+        fits = there.shape == shape and there.dtype == dtype
+        del there
+    except (OSError, ValueError):
+        fits = False
+    if not fits:
+        raise InputError(f"{path} is missing, cut, or of another run: give a new --out.")
+    return np.lib.format.open_memmap(path, "r+")
+
+
+def _need_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise InputError(
+            f"{folder} has {free / 2**30:.1f} GB free, the features take {needed / 2**30:.1f} GB: "
+            "make room, or give an --out on another disk."
+        )

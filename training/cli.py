@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from training.fit import Report
-    from training.run import Run
+    from training.report import Report
 
 Data = Annotated[Path, typer.Option(help="Folder of products in MVTec-AD layout.")]
 Products = Annotated[str, typer.Option(help="Products, separated by commas; all if not given.")]
 Config = Annotated[str, typer.Option(help="Name of the configuration.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; give it again to resume.")]
-Minutes = Annotated[float | None, typer.Option(help="Time allowed for the whole run.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+Minutes = Annotated[float | None, typer.Option(min=0.1, help="Time to train for.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 
 
 def train(
@@ -30,20 +29,30 @@ def train(
         Path | None, typer.Option(help="safetensors of the trunk; from its hub if not given.")
     ] = None,
     clip_model: Annotated[
-        str | None, typer.Option(help="open_clip model for the words, such as ViT-B-16.")
+        str | None, typer.Option(help="open_clip model for the words, such as ViT-B-16-quickgelu.")
     ] = None,
     clip_weights: Annotated[
         Path | None, typer.Option(help="Checkpoint of that model; from its hub if not given.")
     ] = None,
 ) -> None:
     """Train one model for several products, on good parts only; writes OUT/bundle."""
+    from training.run import open_run
+    from training.spec import make_spec
     from training.train import train as run_stages
 
-    run = _open(
-        out, data, products, config, minutes, seed, backbone_weights, clip_model, clip_weights
+    spec = make_spec(
+        "train",
+        data,
+        _names(products),
+        config,
+        minutes=minutes,
+        seed=seed,
+        backbone_weights=backbone_weights,
+        clip_model=clip_model,
+        clip_weights=clip_weights,
     )
     with _progress() as report:
-        bundle = run_stages(run, report)
+        bundle = run_stages(open_run(out, spec), report)
     typer.echo(str(bundle))
 
 
@@ -57,10 +66,12 @@ def pretrain(
 ) -> None:
     """Make backbone weights from good parts alone, where no pretrained ones may be used."""
     from training.pretrain import pretrain as run_pretext
+    from training.run import open_run
+    from training.spec import make_spec
 
-    run = _open(out, data, products, config, minutes, seed, None, None, None)
+    spec = make_spec("pretrain", data, _names(products), config, minutes=minutes, seed=seed)
     with _progress() as report:
-        weights = run_pretext(run, report)
+        weights = run_pretext(open_run(out, spec), report)
     typer.echo(str(weights))
 
 
@@ -69,7 +80,7 @@ def evaluate(
     data: Data,
     products: Products = "",
     steps: Annotated[
-        int | None, typer.Option(help="Refinement steps; the bundle's own if not given.")
+        int | None, typer.Option(min=0, help="Refinement steps; the bundle's own if not given.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -83,34 +94,6 @@ def evaluate(
         typer.echo(as_json(result))
     else:
         as_table(result)
-
-
-def _open(
-    out: Path,
-    data: Path,
-    products: str,
-    config: str,
-    minutes: float | None,
-    seed: int,
-    backbone_weights: Path | None,
-    clip_model: str | None,
-    clip_weights: Path | None,
-) -> "Run":
-    from training.config import config_named
-    from training.datasets.mvtec import chosen_products
-    from training.run import RunSpec, open_run
-
-    chosen = config_named(config)
-    changes = {"seed": seed} | ({"minutes": minutes} if minutes else {})
-    spec = RunSpec(
-        config=type(chosen).model_validate(chosen.model_dump() | changes),
-        data=data.resolve(),
-        products=tuple(chosen_products(data, _names(products))),
-        backbone_weights=backbone_weights,
-        clip_weights=clip_weights,
-        clip_model=clip_model,
-    )
-    return open_run(out, spec)
 
 
 def _names(products: str) -> list[str]:

@@ -1,12 +1,13 @@
 """Configurations by name: every size and weight of a run, frozen, refusing nonsense at birth."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from engine.types import InputError
 
 Count = Annotated[int, Field(ge=1)]
+GROUPS = 8  # of the segmentor's group norm
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -43,6 +44,20 @@ class ModelConfig(Frozen):
     beta: tuple[float, float] = (1e-4, 0.02)
     score_top: Share = 0.0025
 
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        """:class:`ValueError`, in words, where layers could not be built or would see nothing."""
+        tokens = self.input_px // 16
+        if self.width % (2 * self.heads) or 2 * self.segmentor_width % self.heads:
+            raise ValueError("width must be a multiple of 2·heads, 2·segmentor_width of heads")
+        if self.segmentor_width % GROUPS or self.guide_channels % GROUPS:
+            raise ValueError(f"segmentor_width and guide_channels are multiples of {GROUPS}")
+        if not 0 < self.beta[0] <= self.beta[1] < 1:
+            raise ValueError("beta rises, between 0 and 1")
+        if tokens < 2 * (self.neighbour_window // 2) + 2:
+            raise ValueError(f"a neighbour_window of {self.neighbour_window} hides all {tokens}")
+        return self
+
 
 class LossConfig(Frozen):
     """Weights of the loss terms, MODEL.md 2.2 (e)."""
@@ -55,7 +70,8 @@ class LossConfig(Frozen):
 
 
 class TrainConfig(Frozen):
-    """One run. ``minutes`` bounds the whole of it; ``steps`` ends each stage if time does not."""
+    """One run. ``minutes`` bound training (scales and export come after, about a minute);
+    ``segmentor_steps`` and ``refiner_steps`` end a stage earlier."""
 
     name: str
     model: ModelConfig = ModelConfig()

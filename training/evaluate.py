@@ -21,8 +21,8 @@ from engine.detector import Detector
 from engine.pictures import read_picture
 from engine.types import Mask, ScoreMap, UnknownProductError
 from training.datasets.mvtec import Sample, chosen_products, evaluation_samples, load_mask
-from training.fit import Report
 from training.metrics import Metrics, measure
+from training.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def evaluate(
     """Build the bundle for this machine, in f32, and measure it."""
     opened = read_bundle(bundle)
     known = opened.manifest.products
-    names = chosen_products(data, wanted or [p for p in known if (data / p).is_dir()])
+    names = chosen_products(data, wanted or [p for p in known if (data / p).is_dir()], "test")
     for name in names:
         if name not in known:
             raise UnknownProductError(name, known)

@@ -1,6 +1,5 @@
 """The last line of torch: a trained model becomes a bundle, which needs no torch."""
 
-import hashlib
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,20 +11,19 @@ from engine.manifest import Backbone, Manifest, Refinement, Size, TextEncoder, T
 from training.graphs import export_graphs
 from training.model.promptmad import PromptMAD
 from training.prompts import Table
-from training.run import Run, RunSpec
+from training.run import Run
+from training.spec import RunSpec
 
 LICENCE = "licence"
 ORIGIN = "origin"
 """Keys in a weight file's metadata that a bundle passes on."""
 
 
-def export_bundle(
-    model: PromptMAD, table: Table, run: Run, snapshot_sha256: str, pictures: int
-) -> Path:
+def export_bundle(model: PromptMAD, table: Table, run: Run, pictures: int) -> Path:
     """Write ``RUN/bundle``; an earlier bundle of the same run is replaced whole."""
     words = {p: PromptWords.model_validate(w) for p, w in table.words.items()}
     training = Training(
-        snapshot_sha256=snapshot_sha256,
+        snapshot_sha256=run.spec.data_sha256,
         seed=run.spec.config.seed,
         pictures=pictures,
         minutes=round(run.seconds / 60, 1),
@@ -56,7 +54,7 @@ def _manifest(model: PromptMAD, table: Table, run: Run, training: Training) -> M
             default_steps=config.refinement_steps,
             noise_share=tuple(model.noise_share),
         ),
-        text=TextEncoder(encoder=table.encoder, dim=config.text_dim, note=table.note),
+        text=TextEncoder(encoder=table.encoder, dim=table.embeddings.shape[2], note=table.note),
         backbone=backbone,
         training=training,
         licence=backbone.licence,
@@ -65,16 +63,16 @@ def _manifest(model: PromptMAD, table: Table, run: Run, training: Training) -> M
 
 def describe_backbone(spec: RunSpec) -> Backbone:
     """Where the trunk's weights come from, and under which licence, as far as their file says."""
-    name, path = spec.config.model.backbone.name, spec.backbone_weights
-    if path is None:
+    name, weights = spec.config.model.backbone.name, spec.backbone_weights
+    if weights is None:
         return Backbone(
             name=name, weights="timm hub", weights_sha256=None, licence="see the timm model card"
         )
-    with safe_open(path, "pt") as file:
+    with safe_open(weights.path, "pt") as file:
         said = file.metadata() or {}
     return Backbone(
         name=name,
-        weights=said.get(ORIGIN, path.name),
-        weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        weights=said.get(ORIGIN, weights.path.name),
+        weights_sha256=weights.sha256,
         licence=said.get(LICENCE, "not stated in the weight file"),
     )

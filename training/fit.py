@@ -10,13 +10,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn, optim
 
 from engine.types import InputError
+from training.report import Report
 from training.run import Run
 from training.seeds import stream
 
 CHECKPOINT_EVERY = 200
 WARM_UP = 0.05
-Report = Callable[[str, float, str], None]
-"""(what is being done, share done in [0, 1], a short note such as the loss)."""
 
 Model = TypeVar("Model", bound=nn.Module, contravariant=True)
 Batch = TypeVar("Batch", contravariant=True)
@@ -46,13 +45,16 @@ def fit(
 
     The learning rate follows whichever is further on, so a stage that runs out of time has still
     cooled down. Every step draws from its own seed, so a resumed stage sees what it would have
-    seen. A loss that is not a number ends the run with the last good checkpoint kept.
+    seen. A loss or gradient that is no number ends the run before it touches a weight; a stage
+    that gets no step at all is refused: both are :class:`InputError`.
     """
     config = run.spec.config
     fabric = Fabric(accelerator="cpu", devices=1, precision=config.precision)
     parameters = list(stage.parameters(model))
     optimiser = optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
-    step = _resume(stage.name, model, optimiser, run)
+    if run.state.stage != stage.name:
+        run.advance(stage.name, 0)
+    step = run.restore(model, optimiser, stage.name)
     began, smooth = run.share_at_stage_start(), math.nan
     while (progress := _progress(step / steps, began, until_share, run)) < 1:
         _set_rate(optimiser, config.learning_rate * schedule(progress))
@@ -60,41 +62,35 @@ def fit(
         batch, generator = draw(rng), torch.Generator().manual_seed(int(rng.integers(2**31)))
         with fabric.autocast():
             loss = stage.loss(model, batch, generator)
-        value = _finite(loss, stage.name, step, run)
-        _descend(loss, optimiser, parameters, config.gradient_clip)
+        optimiser.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(parameters, config.gradient_clip)
+        value = _finite(loss, norm, stage.name, step, run)
+        optimiser.step()
         smooth = value if math.isnan(smooth) else 0.98 * smooth + 0.02 * value
         report(f"training the {stage.name}", progress, f"loss {smooth:.4f}")
         step += 1
         if step % CHECKPOINT_EVERY == 0:
             run.save(model, optimiser, stage.name, step)
+    if step == 0:
+        raise InputError(
+            f"No time was left to train the {stage.name}: allow more --minutes in a new --out."
+        )
     run.save(model, optimiser, stage.name, step)
 
 
 def schedule(progress: float) -> float:
     """Linear warm-up, then cosine to zero; ``progress`` in [0, 1]."""
     if progress < WARM_UP:
-        return (progress + 1e-3) / WARM_UP
+        return min(1.0, (progress + 1e-3) / WARM_UP)
     return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
 
 
 def _progress(steps_done: float, began: float, until: float, run: Run) -> float:
-    return max(steps_done, (run.share_spent() - began) / max(1e-6, until - began))
-
-
-def _descend(
-    loss: Tensor, optimiser: optim.Optimizer, parameters: list[nn.Parameter], clip: float
-) -> None:
-    optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(parameters, clip)
-    optimiser.step()
-
-
-def _resume(stage: str, model: nn.Module, optimiser: optim.Optimizer, run: Run) -> int:
-    if run.state.stage != stage:
-        run.advance(stage, 0)
-    run.restore(model, optimiser if run.state.step else None)
-    return run.state.step
+    """Share of the stage that is done, by steps or by time, whichever is further on."""
+    if began >= until:  # the stages before took all there was
+        return 1.0
+    return max(steps_done, (run.share_spent() - began) / (until - began))
 
 
 def _set_rate(optimiser: optim.Optimizer, rate: float) -> None:
@@ -102,11 +98,12 @@ def _set_rate(optimiser: optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def _finite(loss: Tensor, stage: str, step: int, run: Run) -> float:
+def _finite(loss: Tensor, norm: Tensor, stage: str, step: int, run: Run) -> float:
     value = loss.detach().item()
-    if not math.isfinite(value):
+    if not (math.isfinite(value) and math.isfinite(norm.item())):
         raise InputError(
-            f"The loss became {value} in stage {stage}, step {step}: the last good checkpoint is "
-            f"kept in {run.folder}; run the same command again to go on from it."
+            f"The loss became {value} (gradient {norm.item()}) in stage {stage}, step {step}: the "
+            f"last good checkpoint is kept in {run.folder}; train again with another --seed in a "
+            "new --out."
         )
     return value

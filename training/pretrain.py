@@ -11,22 +11,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.types import Image, Mask
-from training.cache import Good, cell_share
+from training.cache import Good
 from training.config import LossConfig, TrainConfig
 from training.datasets.mvtec import train_goods
 from training.datasets.synthesis import spoil, vary
 from training.export import LICENCE, ORIGIN
-from training.fit import Report, fit
-from training.losses import mask_loss
+from training.fit import fit
+from training.losses import mask_loss, soft_target
 from training.model.backbone import Backbone
 from training.model.segmentor import rare
 from training.prepare import read_goods
-from training.run import Run
+from training.report import Report
+from training.run import Run, save_tensors
 
 STEPS = 3000
 
@@ -78,7 +78,10 @@ class PretextStage:
 
 
 def pretrain(run: Run, report: Report) -> Path:
-    """Train the trunk of the run's configuration; returns ``OUT/backbone.safetensors``."""
+    """Train the trunk of the run's configuration; returns ``OUT/backbone.safetensors``.
+
+    With the same data, products and seed it keeps back the goods that :func:`train` keeps back.
+    """
     spec, config = run.spec, run.spec.config
     torch.manual_seed(config.seed)
     report("reading good parts", 0.0, "")
@@ -93,8 +96,7 @@ def pretrain(run: Run, report: Report) -> Path:
     fit(PretextStage(config.loss), model.train(), draw, run, STEPS, 1.0, report)
     weights = run.folder / "backbone.safetensors"
     said = {ORIGIN: "trained by this project on good parts", LICENCE: "Apache-2.0"}
-    state = {k: v.contiguous() for k, v in backbone.net.state_dict().items()}
-    save_file(state, weights, said)
+    save_tensors(backbone.net.state_dict(), weights, said)
     return weights
 
 
@@ -102,7 +104,7 @@ def _batch(goods: Sequence[Good], rng: np.random.Generator, config: TrainConfig)
     rows = [_row(goods, rng, config.clean_share) for _ in range(config.batch)]
     return PretextBatch(
         torch.from_numpy(np.stack([image for image, _, _ in rows])),
-        cell_share([mask for _, mask, _ in rows], config.model.input_px // 4),
+        soft_target([mask for _, mask, _ in rows], config.model.input_px // 4),
         torch.tensor([product for _, _, product in rows]),
     )
 

@@ -4,6 +4,8 @@ The table is computed once, shipped in the bundle, and needs no text model at th
 """
 
 import hashlib
+import pickle  # for its error: torch unpickles weights only, and says so
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from engine.types import InputError, MissingError
 
 NORMAL = ("a flawless {}", "a perfect {}", "an undamaged {}", "a {} without defect")
 ABNORMAL = ("a damaged {}", "a broken {}", "a flawed {}", "a {} with a defect")
+DEFAULT_CLIP = "ViT-B-16-quickgelu"  # as OpenAI's weights were trained
+NO_CHECKPOINT = (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError)
 TEMPLATES = ("{}.", "a photo of {}.", "a close-up photo of {}.", "an industrial photo of {}.")
 
 
@@ -69,11 +73,20 @@ class ClipEncoder:
     def __init__(self, model: str, weights: Path | None) -> None:
         import open_clip
 
+        if model not in open_clip.list_models():
+            raise InputError(f"open_clip has no model {model!r}: see open_clip.list_models().")
         self.name = f"open_clip:{model}"
         source = "openai" if weights is None else str(weights)
         try:
-            self._net = open_clip.create_model(model, pretrained=source).eval()
-        except (OSError, RuntimeError) as error:
+            with warnings.catch_warnings():
+                # OpenAI's weights under the other activation give wrong words, and only a warning.
+                warnings.filterwarnings("error", message=".*QuickGELU mismatch")
+                self._net = open_clip.create_model(model, pretrained=source).eval()
+        except UserWarning as error:
+            raise InputError(
+                f"These weights were trained with QuickGELU: name {model}-quickgelu."
+            ) from error
+        except NO_CHECKPOINT as error:
             raise (MissingError if weights is None else InputError)(
                 f"The text weights of {model} cannot be read from {weights or 'the hub'} "
                 f"({type(error).__name__}): give a whole open_clip checkpoint with --clip-weights."

@@ -1,43 +1,35 @@
-"""A run's folder: its configuration, its progress and its checkpoint, so that it can be resumed.
+"""A run's folder: its specification, its progress and its checkpoint, so that it can be resumed.
 
-RUN/run.json                 configuration, products and data, written once
+RUN/run.json                 the specification, written once
 RUN/state.json               stage, step and seconds spent
-RUN/checkpoint.safetensors   weights and optimiser state
+RUN/prepared.safetensors     neck and bank, fitted once
 RUN/cache/                   frozen features of the synthetic pictures
+RUN/checkpoint.safetensors   weights and optimiser, with the stage and step they belong to
 RUN/bundle/                  the result
 """
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors.torch import load_file, save_file
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn, optim
 
+from engine.files import whole_file
 from engine.types import InputError
-from training.config import TrainConfig
+from training.spec import RunSpec
 
-
-class RunSpec(BaseModel):
-    """What a run is: two runs with the same specification may resume one another."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    config: TrainConfig
-    data: Path
-    products: tuple[str, ...]
-    backbone_weights: Path | None
-    clip_weights: Path | None
-    clip_model: str | None
+MODEL, OPTIMISER = "model.", "optim."
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far a run has come."""
+    """How far a run has come; ``cached`` counts the rows of its cache."""
 
     stage: str = "cache"
     step: int = 0
@@ -47,22 +39,19 @@ class State:
 
 
 class Run:
-    """The folder of one run. Entering it starts the clock where the last sitting stopped it."""
+    """The folder of one run, with a clock that goes on where the last sitting stopped it."""
 
     def __init__(
         self, folder: Path, spec: RunSpec, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.folder, self.spec, self._clock = folder, spec, clock
-        self.state = self._read_state()
+        self.state = _read_state(folder / "state.json")
         self._started = clock() - self.state.seconds
+        self._checkpoint = folder / "checkpoint.safetensors"
 
     @property
     def bundle(self) -> Path:
         return self.folder / "bundle"
-
-    @property
-    def cache(self) -> Path:
-        return self.folder / "cache"
 
     @property
     def seconds(self) -> float:
@@ -86,63 +75,83 @@ class Run:
         _write_text(self.folder / "state.json", json.dumps(asdict(self.state)))
 
     def save(self, model: nn.Module, optimiser: optim.Optimizer, stage: str, step: int) -> None:
-        """Checkpoint weights and optimiser, then the state that points at them."""
-        tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-        tensors |= _flatten(optimiser)
-        part = self.folder / "checkpoint.safetensors.part"
-        save_file({k: v.contiguous() for k, v in tensors.items()}, part)
-        part.replace(self._checkpoint)
+        """Checkpoint weights and optimiser, whole or not at all."""
+        tensors = {MODEL + k: v for k, v in model.state_dict().items()} | _flatten(optimiser)
+        save_tensors(tensors, self._checkpoint, {"stage": stage, "step": str(step)})
         self.advance(stage, step)
 
-    def restore(self, model: nn.Module, optimiser: optim.Optimizer | None) -> None:
-        """Weights, and the optimiser's state if one is given, from the checkpoint."""
+    def restore(self, model: nn.Module, optimiser: optim.Optimizer, stage: str) -> int:
+        """Load the checkpoint; returns the step at which ``stage`` goes on.
+
+        A checkpoint of an earlier stage gives its weights and step 0. :class:`InputError` where
+        the run has come further than its checkpoint says, or that is damaged.
+        """
         if not self._checkpoint.is_file():
-            return
-        tensors = load_file(self._checkpoint)
-        prefix = "model."
-        model.load_state_dict(
-            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        )
-        if optimiser is not None:
-            _unflatten(optimiser, tensors)
+            if self.state.stage != "cache" and self.state.step:
+                raise InputError(f"{self.folder} has lost its checkpoint: give a new --out.")
+            return 0
+        tensors, said = load_tensors(self._checkpoint)
+        model.load_state_dict(_below(MODEL, tensors))
+        if said.get("stage") != stage:
+            return 0
+        _unflatten(optimiser, _below(OPTIMISER, tensors))
+        return int(said["step"])
 
     @property
     def _allowed(self) -> float:
         return 60 * self.spec.config.minutes
 
-    @property
-    def _checkpoint(self) -> Path:
-        return self.folder / "checkpoint.safetensors"
-
-    def _read_state(self) -> State:
-        path = self.folder / "state.json"
-        return State(**json.loads(path.read_text("utf-8"))) if path.is_file() else State()
-
 
 def open_run(folder: Path, spec: RunSpec) -> Run:
-    """A new run, or the one already there if it was started with the same specification."""
-    path = folder / "run.json"
-    if path.is_file():
+    """A new run, or the one already there if it was begun with the same specification."""
+    path, begun = folder / "run.json", (folder / "state.json").is_file()
+    if path.is_file() and begun:
         _refuse_other(path, spec)
-    elif folder.exists() and any(folder.iterdir()):
+    elif not path.is_file() and folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty and holds no run: give a new folder with --out.")
     else:
-        folder.mkdir(parents=True, exist_ok=True)
         _write_text(path, spec.model_dump_json(indent=2))
     return Run(folder, spec)
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path, said: Mapping[str, str]) -> None:
+    """Write a safetensors file whole or not at all; a full disk is an :class:`InputError`."""
+    with whole_file(path) as part:
+        try:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, part, dict(said))
+        except SafetensorError as error:
+            raise InputError(f"{path} cannot be written: {error}; make room.") from error
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
+    """Tensors, free of the file they came from, and the file's metadata."""
+    try:
+        with safe_open(path, "pt") as file:
+            return {k: file.get_tensor(k).clone() for k in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} is damaged ({error}): give a new --out.") from error
+
+
+def _read_state(path: Path) -> State:
+    if not path.is_file():
+        return State()
+    try:
+        return State(**json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is damaged ({error}): give a new --out.") from error
 
 
 def _refuse_other(path: Path, spec: RunSpec) -> None:
     try:
         there = RunSpec.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise InputError(f"{path} is damaged: start a new run with another --out.") from error
-    ours, theirs = spec.model_dump(mode="json"), there.model_dump(mode="json")
-    changed = [k for k in _leaves(ours) if _leaves(ours)[k] != _leaves(theirs).get(k)]
+        raise InputError(f"{path} is damaged: give a new --out.") from error
+    ours, theirs = (_leaves(s.model_dump(mode="json")) for s in (spec, there))
+    changed = sorted(k for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k))
     if changed:
         raise InputError(
             f"{path.parent} holds a run with another {', '.join(changed)}: "
-            "resume it with the same options, or give a new --out."
+            "resume it with the same options and files, or give a new --out."
         )
 
 
@@ -154,22 +163,24 @@ def _leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
 def _flatten(optimiser: optim.Optimizer) -> dict[str, Tensor]:
     per_parameter = optimiser.state_dict()["state"]
-    return {f"optim.{i}.{k}": v for i, s in per_parameter.items() for k, v in s.items()}
+    return {f"{OPTIMISER}{i}.{k}": v for i, s in per_parameter.items() for k, v in s.items()}
 
 
-def _unflatten(optimiser: optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def _unflatten(optimiser: optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
-        if key.startswith("optim."):
-            _, index, name = key.split(".")
-            state.setdefault(int(index), {})[name] = value
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _write_text(path: Path, text: str) -> None:
-    part = path.with_suffix(path.suffix + ".part")
-    part.write_text(text, "utf-8")
-    part.replace(path)
+    with whole_file(path) as part:
+        part.write_text(text, "utf-8")

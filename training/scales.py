@@ -12,8 +12,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 
 from engine.types import Image
-from training.cache import Good, cell_share
+from training.cache import Good
 from training.datasets.synthesis import Synthetic, spoil
+from training.losses import soft_target
 from training.model.promptmad import Fusion, PromptMAD, enlarge
 from training.seeds import stream
 
@@ -34,7 +35,7 @@ def fit_scales(model: PromptMAD, held_out: Sequence[Good], seed: int) -> None:
         model.fusion.spread[product] = (quantiles[1] - quantiles[0]).clamp(min=1e-3)
         synthetic = _spoilt(own, stream(seed, "scales", product))
         spoilt = _maps(model, [s.image for s in synthetic], product)
-        masks = cell_share([s.mask for s in synthetic], spoilt.shape[-1])[:, 0] > 0.5
+        masks = soft_target([s.mask for s in synthetic], spoilt.shape[-1])[:, 0] > 0.5
         trial = _Trial(model.fusion, product, goods, spoilt, masks)
         model.fusion.weight[product] = max(WEIGHTS, key=trial.merit)
 

@@ -6,15 +6,17 @@ import numpy as np
 import torch
 
 from training.cache import Batch, FeatureCache
-from training.datasets.mvtec import snapshot_sha256, train_goods
+from training.datasets.mvtec import train_goods
 from training.export import export_bundle
-from training.fit import Report, fit
+from training.fit import fit
 from training.model.backbone import load_backbone
 from training.model.promptmad import PromptMAD
 from training.prepare import Goods, fill_bank, fit_neck, read_goods
-from training.prompts import ClipEncoder, HashEncoder, TextEncoder, build_table
-from training.run import Run
+from training.prompts import DEFAULT_CLIP, ClipEncoder, HashEncoder, TextEncoder, build_table
+from training.report import Report
+from training.run import Run, load_tensors, save_tensors
 from training.scales import fit_scales
+from training.spec import RunSpec, WeightFile
 from training.stages import stages
 
 UNTIL = {"cache": 0.4, "segmentor": 0.8, "refiner": 0.92}
@@ -28,50 +30,57 @@ def train(run: Run, report: Report) -> Path:
     """
     spec, config = run.spec, run.spec.config
     torch.manual_seed(config.seed)
+    table = build_table(spec.products, _encoder(spec))  # words and trunk first: what is wrong
+    backbone = load_backbone(config.model.backbone, _path(spec.backbone_weights))  # shows at once
+    model = PromptMAD(config.model, backbone, torch.from_numpy(table.embeddings)).eval()
     report("reading good parts", 0.0, "")
     samples = [s for product in spec.products for s in train_goods(spec.data, product)]
     goods = read_goods(samples, config.model.input_px, config.held_out, config.seed)
-    table = build_table(spec.products, _encoder(run))
-    backbone = load_backbone(config.model.backbone, spec.backbone_weights)
-    model = PromptMAD(config.model, backbone, torch.from_numpy(table.embeddings)).eval()
     _prepare(model, goods, run, report)
     cache = _fill_cache(model, goods, run, report)
     _fit_stages(model, cache, run, report)
     report("setting scales", 0.0, "")
     fit_scales(model, goods.held_out, config.seed)
     report("exporting the bundle", 0.0, "")
-    return export_bundle(model, table, run, snapshot_sha256(samples, spec.data), len(samples))
+    return export_bundle(model, table, run, len(samples))
 
 
-def _encoder(run: Run) -> TextEncoder:
-    spec = run.spec
+def _encoder(spec: RunSpec) -> TextEncoder:
     if spec.clip_model is None and spec.clip_weights is None:
         return HashEncoder(spec.config.model.text_dim)
-    return ClipEncoder(spec.clip_model or "ViT-B-16", spec.clip_weights)
+    return ClipEncoder(spec.clip_model or DEFAULT_CLIP, _path(spec.clip_weights))
+
+
+def _path(weights: WeightFile | None) -> Path | None:
+    return weights.path if weights else None
 
 
 @torch.no_grad()
 def _prepare(model: PromptMAD, goods: Goods, run: Run, report: Report) -> None:
-    seed = run.spec.config.seed
+    """Neck and bank: fitted once and kept, since cached rows are in their basis."""
+    kept, seed = run.folder / "prepared.safetensors", run.spec.config.seed
+    if kept.is_file():
+        model.load_state_dict(load_tensors(kept)[0], strict=False)
+        return
     report("fitting the neck", 0.0, f"{len(goods.fitted)} goods")
     fit_neck(model, goods.fitted, seed)
     report("filling the bank", 0.0, f"{model.config.bank_tokens} tokens a product")
     fill_bank(model, goods.fitted, seed)
+    state = model.state_dict()
+    save_tensors({k: v for k, v in state.items() if k.startswith(("neck.", "bank."))}, kept, {})
 
 
 def _fill_cache(model: PromptMAD, goods: Goods, run: Run, report: Report) -> FeatureCache:
-    """Make rows until there are enough or their time is up; at least one batch."""
+    """Make rows until there are enough or their time is up; at least a batch of them."""
     config = run.spec.config
-    cache = FeatureCache(run.cache, config.pictures, model)
-    done = run.state.cached
-    while run.state.stage == "cache" and done < cache.rows:
-        if run.share_spent() > UNTIL["cache"] and done >= config.batch:
+    cache = FeatureCache(run.folder / "cache", config.pictures, model, run.state.cached)
+    while run.state.stage == "cache" and cache.made < cache.rows:
+        if run.share_spent() > UNTIL["cache"] and cache.made >= config.batch:
             break
-        done = cache.fill(done, goods.fitted, config.seed, config.clean_share)
-        run.advance("cache", done)
-        note = f"{done} of {cache.rows} pictures, {cache.megabytes:.0f} MB in all"
-        report("caching frozen features", done / cache.rows, note)
-    cache.rows = done
+        cache.fill(goods.fitted, config.seed, config.clean_share)
+        run.advance("cache", cache.made)
+        note = f"{cache.made} of {cache.rows} pictures, {cache.megabytes:.0f} MB in all"
+        report("caching frozen features", cache.made / cache.rows, note)
     return cache
 
 
@@ -83,7 +92,7 @@ def _fit_stages(model: PromptMAD, cache: FeatureCache, run: Run, report: Report)
     first = names.index(run.state.stage) if run.state.stage in names else 0
 
     def draw(rng: np.random.Generator) -> Batch:
-        return cache.batch(np.sort(rng.integers(0, cache.rows, config.batch)))
+        return cache.batch(np.sort(rng.integers(0, cache.made, config.batch)))
 
     for stage in order[first:]:
         fit(stage, model, draw, run, steps[stage.name], UNTIL[stage.name], report)

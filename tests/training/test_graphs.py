@@ -62,12 +62,15 @@ def test_the_unrolled_graph_answers_as_the_model(
     np.testing.assert_allclose(found_score, expected_score, atol=1e-4, rtol=1e-3)
 
 
-def test_no_steps_is_the_coarse_map(model: PromptMAD, bundle: Path) -> None:
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_fewer_steps_are_those_of_the_model(model: PromptMAD, bundle: Path, steps: int) -> None:
     image, index = torch.randint(0, 256, (1, SIDE, SIDE, 3), dtype=torch.uint8), torch.tensor([0])
     with torch.no_grad():
         features = model.features(image)
         coarse = model.coarse(features, model.bank(features.tokens, index), index)
-        expected, _ = model.fusion(coarse.logit, coarse.distance, index)
-    session = onnxruntime.InferenceSession(unroll(read_bundle(bundle), 0).SerializeToString())
+        logit = model.refine(coarse, features.lateral, steps)
+        expected, _ = model.fusion(logit, coarse.distance, index)
+    assert torch.equal(logit, coarse.logit) == (steps == 0)
+    session = onnxruntime.InferenceSession(unroll(read_bundle(bundle), steps).SerializeToString())
     found, _ = session.run(None, {"image": image.numpy(), "product": index.numpy()})
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-3)

@@ -11,18 +11,14 @@ from torch import Tensor, nn, optim
 from engine.types import InputError
 from tests.training.micro import CONFIG
 from training.fit import fit, schedule
-from training.run import Run, RunSpec, open_run
+from training.run import Run, open_run
+from training.spec import RunSpec
 
 
 def spec(**changes: object) -> RunSpec:
     config = CONFIG.model_copy(update=changes)
     return RunSpec(
-        config=config,
-        data=Path("data"),
-        products=("a",),
-        backbone_weights=None,
-        clip_weights=None,
-        clip_model=None,
+        kind="train", config=config, data=Path("data"), data_sha256="0" * 64, products=("a",)
     )
 
 
@@ -88,12 +84,50 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
 ) -> None:
     monkeypatch.setattr("training.fit.CHECKPOINT_EVERY", 4)
     run = open_run(tmp_path / "run", spec())
-    with pytest.raises(InputError, match="became nan in stage line, step 9"):
+    with pytest.raises(InputError, match=r"became nan .* in stage line, step 9"):
         fit(FitLine(poison_at=10), Line(), draw, run, 20, 1.0, report)
     kept = Line()
-    open_run(tmp_path / "run", spec()).restore(kept, None)
+    fresh = optim.AdamW(kept.parameters())
+    assert open_run(tmp_path / "run", spec()).restore(kept, fresh, "line") == 8
     assert torch.isfinite(weights(kept)).all()
     assert run.state.step == 8
+
+
+def test_a_gradient_that_is_no_number_never_reaches_the_weights(tmp_path: Path) -> None:
+    class Root(FitLine):
+        def loss(self, model: Line, batch: Tensor, generator: torch.Generator) -> Tensor:
+            return (model.layer.weight * 0).abs().sqrt().sum()  # 0, with a slope of 0 · infinity
+
+    model = Line()
+    before = weights(model)
+    with pytest.raises(InputError, match="gradient nan"):
+        fit(Root(), model, draw, open_run(tmp_path / "run", spec()), 5, 1.0, report)
+    torch.testing.assert_close(weights(model), before)
+
+
+def test_a_stage_without_a_single_step_is_refused(tmp_path: Path) -> None:
+    run = open_run(tmp_path / "run", spec())
+    with pytest.raises(InputError, match="No time was left to train the line"):
+        fit(FitLine(), Line(), draw, run, 20, 0.0, report)
+
+
+def test_a_lost_or_damaged_checkpoint_is_told(tmp_path: Path) -> None:
+    run, model = open_run(tmp_path / "run", spec()), Line()
+    optimiser = optim.AdamW(model.parameters())
+    run.save(model, optimiser, "line", 3)
+    checkpoint = tmp_path / "run" / "checkpoint.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:40])
+    with pytest.raises(InputError, match="is damaged"):
+        open_run(tmp_path / "run", spec()).restore(model, optimiser, "line")
+    checkpoint.unlink()
+    with pytest.raises(InputError, match="has lost its checkpoint"):
+        open_run(tmp_path / "run", spec()).restore(model, optimiser, "line")
+
+
+def test_a_run_that_never_began_may_be_asked_for_otherwise(tmp_path: Path) -> None:
+    """The mend of a wrong option is the right option, in the same folder."""
+    open_run(tmp_path / "run", spec())
+    assert open_run(tmp_path / "run", spec(seed=7)).spec.config.seed == 7
 
 
 def test_a_stage_ends_when_its_share_of_the_time_is_spent(tmp_path: Path) -> None:
@@ -114,8 +148,8 @@ def test_the_clock_goes_on_from_the_last_sitting(tmp_path: Path) -> None:
 
 
 def test_a_run_is_not_resumed_with_other_options(tmp_path: Path) -> None:
-    open_run(tmp_path / "run", spec())
-    with pytest.raises(InputError, match=r"another config.seed"):
+    open_run(tmp_path / "run", spec()).advance("cache", 8)
+    with pytest.raises(InputError, match=r"another config\.seed"):
         open_run(tmp_path / "run", spec(seed=7))
 
 
@@ -134,7 +168,7 @@ def test_optimiser_state_survives_the_checkpoint(tmp_path: Path) -> None:
     run.save(model, optimiser, "line", 1)
     other = Line()
     fresh = optim.AdamW(other.parameters(), lr=0.1)
-    run.restore(other, fresh)
+    assert run.restore(other, fresh, "line") == 1
     for ours, theirs in zip(
         optimiser.state_dict()["state"].values(), fresh.state_dict()["state"].values(), strict=True
     ):

@@ -1,19 +1,26 @@
 """From folders of good parts to a bundle that the engine runs, small but whole."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from engine.bundle import read_bundle
 from engine.types import InputError, UnknownProductError
 from inspector.cli import app
-from tests.training.micro import CONFIG, MODEL, write_goods, write_weights
+from tests.training.micro import CONFIG, write_goods, write_weights
 from training.config import CONFIGS
 from training.datasets.mvtec import chosen_products, evaluation_samples, load_mask, train_goods
 from training.prompts import ClipEncoder, HashEncoder, build_table
+from training.run import load_tensors, open_run
+from training.spec import make_spec
+from training.train import train
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +89,8 @@ def test_wrong_use_is_one_sentence_and_leaves_nothing(data: Path, tmp_path: Path
         assert code == 2
         assert sentence in " ".join(said.split())
         assert not (tmp_path / "run").exists()
+    for option in (["--minutes", "0"], ["--seed", "-1"]):
+        assert _train(data, tmp_path / "run", weights, *option)[0] == 2
 
 
 def test_too_few_goods_are_refused(tmp_path: Path) -> None:
@@ -127,17 +136,51 @@ def test_hashed_words_are_stable_and_tell_states_apart() -> None:
 def test_clip_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.pt"):
         ClipEncoder("ViT-B-16", tmp_path / "none.pt")
+    (tmp_path / "notes.pt").write_text("not a checkpoint")
+    with pytest.raises(InputError, match=r"notes\.pt"):
+        ClipEncoder("ViT-B-16", tmp_path / "notes.pt")
+    with pytest.raises(InputError, match="open_clip has no model 'ViT-9000'"):
+        ClipEncoder("ViT-9000", None)
 
 
-def test_a_clip_text_tower_from_a_file_makes_the_table(tmp_path: Path) -> None:
+def test_a_clip_text_tower_from_a_file_makes_the_table(data: Path, tmp_path: Path) -> None:
     """A real open_clip model, its weights made here: the loading code is the real one."""
-    import open_clip
-    import torch
-
     path = tmp_path / "clip.pt"
     torch.save(open_clip.create_model("ViT-S-32-alt").state_dict(), path)
-    encoder = ClipEncoder("ViT-S-32-alt", path)
-    table = build_table(("strip",), encoder)
-    assert table.encoder == "open_clip:ViT-S-32-alt"
-    assert table.embeddings.shape == (1, 2, 256)
-    assert MODEL.text_dim != 256  # the width of the words is the encoder's, not the configuration's
+    code, said = _train(
+        data,
+        tmp_path / "run",
+        write_weights(tmp_path / "trunk.safetensors"),
+        *("--clip-model", "ViT-S-32-alt", "--clip-weights", str(path)),
+    )
+    assert code == 0, said
+    bundle = read_bundle(tmp_path / "run" / "bundle")
+    assert bundle.manifest.text.encoder == "open_clip:ViT-S-32-alt"
+    assert bundle.manifest.text.dim == 256 == bundle.prompts.embeddings.shape[2]
+
+
+def test_evaluation_needs_no_torch() -> None:
+    asked = "import sys, training.evaluate; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("stage", ["cache", "segmentor", "refiner"])
+def test_a_run_killed_in_any_stage_ends_as_one_that_was_not(
+    data: Path, tmp_path: Path, stage: str
+) -> None:
+    weights = write_weights(tmp_path / "trunk.safetensors")
+    spec = make_spec("train", data, ["strip"], "micro", backbone_weights=weights)
+    train(open_run(tmp_path / "whole", spec), lambda *_: None)
+
+    def kill(what: str, share: float, note: str) -> None:
+        if stage in what and share > 0.4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(open_run(tmp_path / "cut", spec), kill)
+    train(open_run(tmp_path / "cut", spec), lambda *_: None)
+    whole, cut = (
+        load_tensors(tmp_path / n / "checkpoint.safetensors")[0] for n in ("whole", "cut")
+    )
+    for name, tensor in whole.items():
+        torch.testing.assert_close(cut[name], tensor, atol=1e-4, rtol=1e-3, msg=name)

@@ -27,21 +27,21 @@ class Sample:
         return self.defect != "good"
 
 
-def product_names(data: Path) -> list[str]:
-    """Products with a ``train/good`` folder below ``data``, sorted."""
+def product_names(data: Path, split: str = "train") -> list[str]:
+    """Products with a ``<split>/good`` folder below ``data``, sorted."""
     if not data.is_dir():
         raise InputError(f"There is no data folder {data}: give a folder in MVTec-AD layout.")
-    names = sorted(d.name for d in data.iterdir() if (d / "train" / "good").is_dir())
+    names = sorted(d.name for d in data.iterdir() if (d / split / "good").is_dir())
     if not names:
         raise InputError(
-            f"{data} holds no product: expected {data / '<product>' / 'train' / 'good'}."
+            f"{data} holds no product: expected {data / '<product>' / split / 'good'}."
         )
     return names
 
 
-def chosen_products(data: Path, wanted: Sequence[str]) -> list[str]:
+def chosen_products(data: Path, wanted: Sequence[str], split: str = "train") -> list[str]:
     """``wanted`` in the order given, or all there are; unknown ones are refused by name."""
-    known = product_names(data)
+    known = product_names(data, split)
     for name in wanted:
         if name not in known:
             raise UnknownProductError(name, known)

@@ -5,11 +5,13 @@ Shapes: B batch, P products, D token channels, h w at stride 8, s at stride 4, d
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.fuse import timesteps
 from training.config import ModelConfig
 from training.model.attention import Mlp
 from training.model.backbone import Backbone, Neck
@@ -126,14 +128,16 @@ class PromptMAD(nn.Module):
         guide, logit = self.segmentor(residual, f.lateral, text)
         return Coarse(rebuilt, away, guide, logit, text)
 
-    def refine(self, c: Coarse, lateral: Tensor) -> Tensor:
-        """All steps of the sampler: the refined logit ``(B, 1, s, s)``."""
+    def refine(self, c: Coarse, lateral: Tensor, steps: int | None = None) -> Tensor:
+        """The sampler, all steps or fewer: the refined logit ``(B, 1, s, s)``."""
+        trained = self.config.refinement_steps
+        times = [*timesteps(trained, trained if steps is None else steps), 0]
         condition = self.denoiser.condition(c.logit, c.guide, lateral)
         film = self.denoiser.film_table(c.text)
         x, logit = to_map(c.logit), c.logit
-        for t in range(self.config.refinement_steps, 0, -1):
+        for t, s in pairwise(times):
             logit = self.denoiser(x, c.logit, condition, film[:, t - 1])
-            x = step_down(x, to_map(logit), self.noise_share[t - 1] / self.noise_share[t])
+            x = step_down(x, to_map(logit), self.noise_share[s] / self.noise_share[t])
         return logit
 
     def forward(self, image: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,85 @@
+"""The cache goes on where it stopped, with the same rows, and never trains on what is not there."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.types import InputError
+from tests.training.micro import SIDE, micro_model
+from training.cache import FeatureCache, Good
+from training.datasets.mvtec import Sample
+from training.prepare import fill_bank, fit_neck, read_goods
+
+ROWS = 20
+
+
+@pytest.fixture(scope="module")
+def goods() -> list[Good]:
+    rng = np.random.default_rng(0)
+    return [Good(i, i % 2, rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)) for i in range(6)]
+
+
+def _filled(folder: Path, goods: list[Good], until: int = ROWS, made: int = 0) -> FeatureCache:
+    cache = FeatureCache(folder, ROWS, micro_model(), made)
+    while cache.made < until:
+        cache.fill(goods, seed=3, clean_share=0.3)
+    return cache
+
+
+def test_an_interrupted_cache_ends_with_the_same_rows(tmp_path: Path, goods: list[Good]) -> None:
+    whole = _filled(tmp_path / "whole", goods)
+    first = _filled(tmp_path / "cut", goods, until=8)
+    resumed = _filled(tmp_path / "cut", goods, made=first.made)
+    a, b = (cache.batch(np.arange(ROWS)) for cache in (whole, resumed))
+    for name in ("prompt", "clean", "mask", "product"):
+        torch.testing.assert_close(getattr(a, name), getattr(b, name))
+    torch.testing.assert_close(a.features.tokens, b.features.tokens)
+    assert a.mask.flatten(1).any(1).float().mean() > 0.4  # some clean, most spoilt
+
+
+@pytest.mark.parametrize("harm", ["cut", "gone", "other"])
+def test_a_harmed_cache_is_refused(tmp_path: Path, goods: list[Good], harm: str) -> None:
+    _filled(tmp_path, goods)
+    path = tmp_path / "lateral.npy"
+    if harm == "cut":
+        path.write_bytes(path.read_bytes()[:5000])
+    elif harm == "gone":
+        path.unlink()
+    else:
+        np.save(path, np.zeros((3, 3), np.float16))
+    with pytest.raises(InputError, match=r"lateral\.npy is missing, cut, or of another run"):
+        FeatureCache(tmp_path, ROWS, micro_model(), made=ROWS)
+
+
+def test_a_disk_without_room_is_told_before_it_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr("training.cache.shutil.disk_usage", lambda folder: full)
+    with pytest.raises(InputError, match="make room"):
+        FeatureCache(tmp_path, ROWS, micro_model())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_goods_held_out_feed_neither_bank_nor_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(1)
+    picture = lambda *_: rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)  # noqa: E731
+    monkeypatch.setattr("training.prepare.load", picture)
+    samples = [Sample(tmp_path / f"{i}.png", "ab"[i % 2], "good") for i in range(20)]
+    goods = read_goods(samples, SIDE, held_out=0.3, seed=0)
+    fitted, held_out = ({g.id for g in part} for part in (goods.fitted, goods.held_out))
+    assert len(held_out) == 6
+    assert fitted.isdisjoint(held_out)
+    assert fitted | held_out == set(range(20))
+
+    model = micro_model()
+    with torch.no_grad():
+        fit_neck(model, goods.fitted, 0)
+        fill_bank(model, goods.fitted, 0)
+    for product in range(2):
+        owners = set(model.bank.owner[product].tolist())
+        assert owners <= {g.id for g in goods.fitted if g.product == product}

@@ -1,0 +1,86 @@
+"""What a run is: its configuration and the content, not only the place, of all it was given.
+
+Two runs with the same specification may resume one another. Pictures added, or a weight file made
+anew at the same place, make another run: rows cached with the old one would be lies.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from engine.types import InputError
+from training.config import TrainConfig, config_named
+from training.datasets.mvtec import chosen_products, snapshot_sha256, train_goods
+
+
+class WeightFile(BaseModel):
+    """A file of weights and the hash of what is in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path | None) -> Self | None:
+        """None for None; :class:`InputError` where there is no such file."""
+        if path is None:
+            return None
+        try:
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"There are no weights at {path}: {error.strerror}.") from error
+        return cls(path=path.resolve(), sha256=sha256)
+
+
+class RunSpec(BaseModel):
+    """Everything that decides what comes out of a run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["train", "pretrain"]
+    config: TrainConfig
+    data: Path
+    data_sha256: str
+    products: tuple[str, ...]
+    backbone_weights: WeightFile | None = None
+    clip_model: str | None = None
+    clip_weights: WeightFile | None = None
+
+
+def make_spec(
+    kind: Literal["train", "pretrain"],
+    data: Path,
+    products: Sequence[str],
+    config: str,
+    *,
+    minutes: float | None = None,
+    seed: int = 0,
+    backbone_weights: Path | None = None,
+    clip_model: str | None = None,
+    clip_weights: Path | None = None,
+) -> RunSpec:
+    """The specification of a run that was asked for in words.
+
+    :class:`InputError` for a configuration, a product, a folder or a file there is not.
+    """
+    chosen = config_named(config)
+    changes: dict[str, float] = {"seed": seed}
+    if minutes is not None:
+        changes["minutes"] = minutes
+    names = chosen_products(data, products)
+    samples = [s for name in names for s in train_goods(data, name)]
+    return RunSpec(
+        kind=kind,
+        config=TrainConfig.model_validate(chosen.model_dump() | changes),
+        data=data.resolve(),
+        data_sha256=snapshot_sha256(samples, data),
+        products=tuple(names),
+        backbone_weights=WeightFile.of(backbone_weights),
+        clip_model=clip_model,
+        clip_weights=WeightFile.of(clip_weights),
+    )
