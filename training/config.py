@@ -77,8 +77,8 @@ class TrainConfig(Frozen):
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
     seed: int = 0
-    minutes: Annotated[float, Field(gt=0)] = 18.0
-    pictures: Count = 3200
+    minutes: Annotated[float, Field(gt=0)] = 17.0
+    pictures: Count = 4000
     """Synthetic pictures whose frozen features are cached."""
     clean_share: Share = 0.25
     """Share of those that carry no anomaly, so that the segmentor meets unspoilt parts too."""

@@ -113,14 +113,8 @@ def _row(
     goods: Sequence[Good], rng: np.random.Generator, clean_share: float
 ) -> tuple[Image, Mask, int]:
     good, donor = (goods[int(rng.integers(len(goods)))] for _ in range(2))
-    clean = np.ascontiguousarray(_turned(vary(good.image, rng), int(rng.integers(8))))
+    clean = vary(good.image, rng)
     if rng.random() < clean_share:
         return clean, np.zeros(clean.shape[:2], bool), good.product
     synthetic = spoil(clean, donor.image, rng)
     return synthetic.image, synthetic.mask, good.product
-
-
-def _turned(image: Image, pose: int) -> Image:
-    """One of the eight poses of a square: the trunk should not learn which way is up."""
-    turned = np.rot90(image, pose % 4)
-    return turned[:, ::-1] if pose >= 4 else turned

@@ -68,6 +68,13 @@ def erase(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
     return _mix(picture, _f32(grown + grain), shape, 1.0)
 
 
+def cover(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
+    """What stood there is gone: the material beside it stands there, too."""
+    angle, away = rng.uniform(0, 2 * np.pi), 1.15 * shapes.reach(shape)
+    offset = (int(away * np.sin(angle)), int(away * np.cos(angle)))
+    return _mix(picture, np.roll(picture, offset, (0, 1)), shape, 1.0)
+
+
 def smear(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
     """Blurred along a direction: smudged print, a pulled thread."""
     length = int(rng.integers(5, 17)) * picture.shape[0] // 256 | 1
@@ -86,17 +93,26 @@ def shift(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
     return _mix(picture, np.roll(picture, tuple(offset), (0, 1)), shape, 1.0)
 
 
+def _piece(side: int, rng: Rng) -> Shape:
+    """A spot of the size of things that go missing."""
+    return shapes.blob(side, rng, radius=(0.02, 0.09))
+
+
 KINDS: dict[str, tuple[Kind, tuple[Callable[[int, Rng], Shape], ...]]] = {
     "paste": (paste, (shapes.patch, shapes.blob)),
     "texture": (texture, (shapes.islands, shapes.blob)),
     "tint": (tint, (shapes.stroke, shapes.stroke, shapes.blob)),
     "shade": (shade, (shapes.blob, shapes.islands, shapes.stroke)),
     "bump": (bump, (shapes.blob, shapes.stroke)),
-    "erase": (erase, (shapes.blob, shapes.patch)),
+    "erase": (erase, (_piece, shapes.patch)),
+    "cover": (cover, (_piece, _piece, shapes.patch)),
     "smear": (smear, (shapes.blob, shapes.patch)),
     "shift": (shift, (shapes.patch, shapes.blob)),
 }
 """Each kind with the shapes it takes."""
+
+AT_FEATURES = {"erase": 0.8, "cover": 0.8, "shift": 0.6, "smear": 0.5, "paste": 0.3}
+"""How often a kind is put where there is something to see, instead of anywhere."""
 
 
 def _f32(values: ArrayLike) -> Picture:

@@ -79,6 +79,31 @@ def stroke(side: int, rng: np.random.Generator) -> Shape:
     return np.asarray(cv2.GaussianBlur(canvas, (0, 0), 0.5 + 0.2 * width), np.float32)
 
 
+def feature(picture: Shape, rng: np.random.Generator) -> tuple[int, int]:
+    """A place (x, y) drawn as often as there is something to see: where grey levels change."""
+    side = picture.shape[0]
+    smooth = cv2.GaussianBlur(picture, (0, 0), side / 128)
+    slope = np.hypot(cv2.Sobel(smooth, -1, 1, 0), cv2.Sobel(smooth, -1, 0, 1))
+    weight = cv2.GaussianBlur(slope, (0, 0), side / 64).ravel().astype(np.float64) + 1e-9
+    y, x = divmod(int(rng.choice(weight.size, p=weight / weight.sum())), side)
+    return x, y
+
+
+def moved(shape: Shape, to: tuple[int, int]) -> Shape:
+    """The shape with its centre of mass at ``to``; empty shapes stay."""
+    ys, xs = np.nonzero(shape > 0.3)
+    if not len(xs):
+        return shape
+    step = np.array([[1, 0, to[0] - xs.mean()], [0, 1, to[1] - ys.mean()]])
+    return np.asarray(cv2.warpAffine(shape, step, shape.shape[::-1]), np.float32)
+
+
+def reach(shape: Shape) -> int:
+    """The longer side of the shape's box, in pixels; 1 for an empty one."""
+    ys, xs = np.nonzero(shape > 0.3)
+    return int(max(np.ptp(xs), np.ptp(ys)) + 1) if len(xs) else 1
+
+
 def _filled(side: int, points: ArrayLike, soft_px: float) -> Shape:
     canvas = np.zeros((side, side), np.float32)
     cv2.fillPoly(canvas, [np.round(16 * np.asarray(points)).astype(np.int32)], 1.0, shift=4)

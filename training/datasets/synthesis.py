@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.types import Image, Mask
-from training.datasets.anomalies import KINDS, Picture
+from training.datasets import shapes
+from training.datasets.anomalies import AT_FEATURES, KINDS, Picture
 
 VISIBLE_LEVELS = 8.0  # below this change of grey level a person sees nothing: no defect
 SMALLEST_SHARE = 16 / 256**2  # of the picture: smaller masks teach noise
@@ -58,4 +59,6 @@ def _as_seen_by(image: Image, spoilt: Picture) -> Picture:
 def _once(kind: str, picture: Picture, donor: Picture, rng: np.random.Generator) -> Picture:
     draw, its_shapes = KINDS[kind]
     shape = its_shapes[int(rng.integers(len(its_shapes)))](picture.shape[0], rng)
+    if rng.random() < AT_FEATURES.get(kind, 0.0):
+        shape = shapes.moved(shape, shapes.feature(picture.mean(2), rng))
     return draw(picture, shape, donor, rng)

@@ -35,8 +35,8 @@ class View:
 def draw_view(rng: np.random.Generator) -> View:
     """The pose a guide rail and a trigger leave to chance."""
     return View(
-        turn_deg=float(rng.uniform(-2.5, 2.5)),
-        shift=(float(rng.uniform(-0.012, 0.012)), float(rng.uniform(-0.012, 0.012))),
+        turn_deg=float(rng.uniform(-1.5, 1.5)),
+        shift=(float(rng.uniform(-0.008, 0.008)), float(rng.uniform(-0.008, 0.008))),
         zoom=float(rng.uniform(0.993, 1.007)),
         blur=float(rng.uniform(0.0014, 0.0022)),
         gain=float(rng.uniform(0.97, 1.03)),

@@ -24,8 +24,8 @@ FAMILIES: dict[str, Family] = {
 SIZES = range(64, 2049)
 
 VISIBLE = 6  # grey levels; the noise of one pixel has a sigma of about 2
-MEAN_CHANGE = 18.0  # grey levels inside the mask, or the defect is drawn again, worse
-LEAST_AREA = 60 / 256**2  # of the picture
+MEAN_CHANGE = 28.0  # grey levels inside the mask, or the defect is drawn again, worse
+LEAST_AREA = 100 / 256**2  # of the picture
 TRIES = 24
 
 
