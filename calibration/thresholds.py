@@ -34,15 +34,13 @@ class Quantile:
     high: float
 
 
-def from_goods(
-    scores: ArrayLike, false_reject_rate: float, map_peaks: ArrayLike | None = None
-) -> Threshold:
+def from_goods(scores: ArrayLike, false_reject_rate: float) -> Threshold:
     """The threshold of one product from the raw scores ``(n,)`` of held-out good parts.
 
-    ``map_peaks`` ``(n,)`` are the largest raw map values of the same parts; the map threshold is
-    their quantile at the same rate, so that a good part shows no region. Without them it is the
-    score's. :class:`InputError` for fewer than ten goods, a score that is no number, or a rate
-    outside 0 to 1.
+    The map has the score's unit and the score is a mean of the map's strongest places, so one
+    limit serves both: a part over it shows at least one place over it, and never an NG without
+    a region to look at. :class:`InputError` for fewer than ten goods, a score that is no number,
+    or a rate outside 0 to 1.
     """
     if not 0 < false_reject_rate < 1:
         raise InputError(
@@ -51,10 +49,9 @@ def from_goods(
         )
     goods = _checked(scores)
     score = quantile(goods, false_reject_rate)
-    peaks = score if map_peaks is None else quantile(_checked(map_peaks), false_reject_rate)
     return Threshold(
         score=score.value,
-        map=peaks.value,
+        map=score.value,
         interval=(score.low, score.high),
         false_reject_rate=false_reject_rate,
         goods=len(goods),
@@ -134,13 +131,10 @@ def calibrate_folder(
     would say less than it seems to.
     """
     detector.plan.code(product)
-    scores, peaks = [], []
-    for path in progress(list_pictures(folder), f"calibrating {product}"):
-        prediction = detector.detect(read_picture(path), product)
-        scores.append(prediction.score)
-        peaks.append(float(prediction.map.max()))
+    pictures = progress(list_pictures(folder), f"calibrating {product}")
+    scores = [detector.detect(read_picture(path), product).score for path in pictures]
     try:
-        return from_goods(scores, false_reject_rate, peaks)
+        return from_goods(scores, false_reject_rate)
     except InputError as error:
         raise InputError(f"{folder}: {error}") from error
 

@@ -90,7 +90,8 @@ def as_json(result: Evaluation) -> str:
 def as_table(result: Evaluation) -> None:
     """The table people read, in percent."""
     names = [f.name for f in fields(Metrics)]
-    table = Table("product", "pictures", *names, title=f"{result.bundle}, {result.steps} steps")
+    heads = [name.replace("_", "\n", 1).replace("_", " ") for name in names]
+    table = Table("product", "n", *heads, title=f"{result.bundle}, {result.steps} steps")
     rows = {p: asdict(m) for p, m in result.products.items()} | {"mean": result.mean}
     for product, values in rows.items():
         shown = ["–" if values[n] is None else f"{100 * values[n]:.1f}" for n in names]

@@ -44,14 +44,8 @@ def demo(
     windowed = not headless and problem is None
     if problem is not None:
         console.print(f"{problem} Running without a window.", soft_wrap=True)
-    settings = StationSettings(
-        name="Demo line",
-        camera=camera_spec(parts, seed, faults, PACE_FPS if windowed else None),
-        plan=cached_plan(runtime, precision, console.print),
-        recipe=RECIPE,
-        out=out.resolve(),
-        grab_deadline_ms=GRAB_DEADLINE_MS,
-    )
+    plan, fps = cached_plan(runtime, precision, console.print), PACE_FPS if windowed else None
+    settings = settings_for(plan, out, parts=parts, seed=seed, faults=faults, fps=fps)
     session = StationSession(settings, repeatable=False)
     if windowed:
         run_windowed(session)
@@ -63,6 +57,20 @@ def demo(
         typer.echo(json.dumps(report.as_dict(), indent=2))
     else:
         report.show(Console())
+
+
+def settings_for(
+    plan: Path, out: Path, *, parts: int, seed: int, faults: float = 0.0, fps: float | None = None
+) -> StationSettings:
+    """A station before the simulated line; ``fps`` None runs as fast as it can."""
+    return StationSettings(
+        name="Demo line",
+        camera=camera_spec(parts, seed, faults, fps),
+        plan=plan,
+        recipe=RECIPE,
+        out=out.resolve(),
+        grab_deadline_ms=GRAB_DEADLINE_MS,
+    )
 
 
 def camera_spec(parts: int, seed: int, faults: float, fps: float | None) -> str:

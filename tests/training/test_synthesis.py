@@ -67,6 +67,27 @@ def test_shapes_are_soft_masks_of_the_right_size(shape) -> None:
     assert np.mean([(d > 0.3).any() for d in drawn]) > 0.8
 
 
+def test_features_are_drawn_where_there_is_something_to_see() -> None:
+    picture = np.full((SIDE, SIDE), 90, np.float32)
+    picture[60:70, 20:30] = 200
+    rng = np.random.default_rng(0)
+    places = np.array([shapes.feature(picture, rng) for _ in range(200)])
+    near = (np.abs(places - [25, 65]) < 12).all(1)
+    assert near.mean() > 0.9
+
+
+def test_a_moved_shape_is_the_same_shape_elsewhere() -> None:
+    shape = shapes.blob(SIDE, np.random.default_rng(2), radius=(0.05, 0.06))
+    there = shapes.moved(shape, (30, 50))
+    ys, xs = np.nonzero(there > 0.3)
+    assert abs(xs.mean() - 30) < 1
+    assert abs(ys.mean() - 50) < 1
+    assert there.sum() == pytest.approx(shape.sum(), rel=0.02)
+    assert shapes.reach(there) == pytest.approx(shapes.reach(shape), abs=1)
+    empty = np.zeros((SIDE, SIDE), np.float32)
+    assert shapes.moved(empty, (3, 3)) is empty
+
+
 def test_vary_keeps_order_of_grey_and_stays_near(part) -> None:
     varied = vary(part, np.random.default_rng(0))
     assert 0 < np.abs(np.int16(varied) - part).mean() < 25
