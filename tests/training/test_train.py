@@ -164,10 +164,18 @@ def test_evaluation_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("stage", ["cache", "segmentor", "refiner"])
+BEFORE_A_NORM = {
+    f"model.segmentor.{layer}.0.bias" for layer in ("enter", "lateral", "up8", "up4", "guide")
+}
+"""Biases that a group norm of one channel a group cancels: their gradient is rounding alone, and
+Adam makes steps of it."""
+
+
+@pytest.mark.parametrize("stage", ["caching", "segmentor", "refiner"])
 def test_a_run_killed_in_any_stage_ends_as_one_that_was_not(
-    data: Path, tmp_path: Path, stage: str
+    data: Path, tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("training.train.export_bundle", lambda *_: None)  # compared are the weights
     weights = write_weights(tmp_path / "trunk.safetensors")
     spec = make_spec("train", data, ["strip"], "micro", backbone_weights=weights)
     train(open_run(tmp_path / "whole", spec), lambda *_: None)
@@ -182,5 +190,5 @@ def test_a_run_killed_in_any_stage_ends_as_one_that_was_not(
     whole, cut = (
         load_tensors(tmp_path / n / "checkpoint.safetensors")[0] for n in ("whole", "cut")
     )
-    for name, tensor in whole.items():
-        torch.testing.assert_close(cut[name], tensor, atol=1e-4, rtol=1e-3, msg=name)
+    for name in whole.keys() - BEFORE_A_NORM:
+        torch.testing.assert_close(cut[name], whole[name], atol=1e-4, rtol=1e-3, msg=name)

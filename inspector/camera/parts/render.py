@@ -26,7 +26,7 @@ SIZES = range(64, 2049)
 VISIBLE = 6  # grey levels; the noise of one pixel has a sigma of about 2
 MEAN_CHANGE = 28.0  # grey levels inside the mask, or the defect is drawn again, worse
 LEAST_AREA = 100 / 256**2  # of the picture
-TRIES = 24
+TRIES = 72  # small pictures want many: at 64 px a dent has few pixels to show in
 
 
 @dataclass(frozen=True, slots=True)
