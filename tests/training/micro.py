@@ -23,8 +23,8 @@ MODEL = ModelConfig(
     decoder_layers=1,
     neighbour_window=3,
     text_dim=8,
-    segmentor_width=8,
-    guide_channels=8,
+    segmentor_width=16,  # two channels a group: of one, a group norm would cancel the biases
+    guide_channels=16,
     refiner_channels=8,
     refinement_steps=3,
 )

@@ -105,7 +105,7 @@ def test_an_untrained_refiner_leaves_the_coarse_map_as_it_is() -> None:
 
 def test_the_split_first_convolution_is_the_whole_one() -> None:
     net = Denoiser(MODEL, 5)
-    x, coarse, guide, lateral = (torch.randn(1, c, 8, 8) for c in (1, 1, 8, 5))
+    x, coarse, guide, lateral = (torch.randn(1, c, 8, 8) for c in (1, 1, 16, 5))
     split = net.from_x(x) + net.condition(coarse, guide, lateral)
     weight = torch.cat([net.from_x.weight, net.from_guide.weight], 1)
     whole = torch.cat([x, to_map(coarse), guide, lateral], 1)
