@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.types import Image, InputError, Mask
 from training.datasets.synthesis import spoil, vary
 from training.losses import soft_target
+from training.model.bank import Answer
 from training.model.promptmad import Features, PromptMAD
 from training.seeds import stream
 
@@ -39,7 +40,7 @@ class Batch:
     """Rows of the cache. ``clean`` holds the tokens of the same picture unspoilt."""
 
     features: Features
-    prompt: Tensor  # (B, D, h, w) the bank's answer, the picture's own tokens left out
+    prompt: Answer  # the bank's, the picture's own tokens left out
     clean: Tensor  # (B, D, h, w)
     mask: Tensor  # (B, 1, s, s) share of a cell that is spoilt
     product: Tensor  # (B,)
@@ -62,6 +63,7 @@ class FeatureCache:
             "prompt": (rows, d, s // 2, s // 2),
             "clean": (rows, d, s // 2, s // 2),
             "lateral": (rows, c4, s, s),
+            "details": (rows, model.config.detail_dim, s, s),
             "mask": (rows, 1, s, s),
             "product": (rows,),
         }
@@ -86,10 +88,12 @@ class FeatureCache:
         spoilt = self._model.features(_stack([m.spoilt for m in made]))
         product = torch.tensor([m.good.product for m in made])
         owner = torch.tensor([m.good.id for m in made])
+        prompt = self._model.bank(spoilt.tokens, product, leave_out=owner)
         columns = {
             "tokens": spoilt.tokens,
             "lateral": spoilt.lateral,
-            "prompt": self._model.bank(spoilt.tokens, product, leave_out=owner),
+            "prompt": prompt.tokens,
+            "details": prompt.details,
             "clean": clean.tokens,
             "mask": soft_target([m.mask for m in made], self._side),
             "product": product,
@@ -101,11 +105,14 @@ class FeatureCache:
 
     def batch(self, rows: NDArray[np.integer]) -> Batch:
         """The rows asked for, as float32 tensors."""
-        got = {k: torch.from_numpy(np.asarray(a[rows])) for k, a in self._arrays.items()}
-        tokens, lateral, prompt, clean, mask = (
-            got[k].float() for k in ("tokens", "lateral", "prompt", "clean", "mask")
+        got = {k: torch.from_numpy(np.asarray(a[rows])).float() for k, a in self._arrays.items()}
+        return Batch(
+            Features(got["tokens"], got["lateral"]),
+            Answer(got["prompt"], got["details"]),
+            got["clean"],
+            got["mask"],
+            got["product"].long(),
         )
-        return Batch(Features(tokens, lateral), prompt, clean, mask, got["product"].long())
 
 
 class _Row(NamedTuple):

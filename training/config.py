@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from engine.types import InputError
 
 Count = Annotated[int, Field(ge=1)]
+Precision = Literal["auto", "32-true", "bf16-mixed"]
 GROUPS = 8  # of the segmentor's group norm
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -29,6 +30,7 @@ class ModelConfig(Frozen):
     backbone: BackboneConfig = BackboneConfig()
     input_px: Annotated[int, Field(ge=64, multiple_of=32)] = 256
     neck_dim: Count = 96
+    detail_dim: Count = 16
     bank_tokens: Count = 2048
     width: Count = 96
     heads: Count = 4
@@ -90,7 +92,8 @@ class TrainConfig(Frozen):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
-    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    precision: Precision = "auto"
+    """``auto``: bf16 where the CPU has it; one that emulates it takes four times as long."""
 
 
 CONFIGS: dict[str, TrainConfig] = {

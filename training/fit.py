@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn, optim
 
 from engine.types import InputError
+from training.config import Precision
 from training.report import Report
 from training.run import Run
 from training.seeds import stream
@@ -49,7 +50,7 @@ def fit(
     that gets no step at all is refused: both are :class:`InputError`.
     """
     config = run.spec.config
-    fabric = Fabric(accelerator="cpu", devices=1, precision=config.precision)
+    fabric = Fabric(accelerator="cpu", devices=1, precision=_precision(config.precision))
     parameters = list(stage.parameters(model))
     optimiser = optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
     if run.state.stage != stage.name:
@@ -84,6 +85,13 @@ def schedule(progress: float) -> float:
     if progress < WARM_UP:
         return min(1.0, (progress + 1e-3) / WARM_UP)
     return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
+
+
+def _precision(wanted: Precision) -> Literal["32-true", "bf16-mixed"]:
+    if wanted != "auto":
+        return wanted
+    has = torch.cpu.get_capabilities()
+    return "bf16-mixed" if has.get("avx512_bf16") or has.get("amx_bf16") else "32-true"
 
 
 def _progress(steps_done: float, began: float, until: float, run: Run) -> float:

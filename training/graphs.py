@@ -32,7 +32,7 @@ class TrunkGraph(nn.Module):
     def forward(self, image: Tensor, product: Tensor) -> tuple[Tensor, ...]:
         f = self.model.features(image)
         c = self.model.coarse(f, self.model.bank(f.tokens, product), product)
-        condition = self.model.denoiser.condition(c.logit, c.guide, f.lateral)
+        condition = self.model.denoiser.condition(c.logit, c.guide, c.lateral)
         return c.logit, condition, self.model.denoiser.film_table(c.text), c.distance
 
 
@@ -100,7 +100,16 @@ def _export(
             verbose=False,
         )
     assert program is not None
-    return program.model_proto
+    return _without_traces(program.model_proto)
+
+
+def _without_traces(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """The exporter notes for every node where it stood in whose files: a twentieth of a bundle,
+    and nobody's business."""
+    for part in (graph, graph.graph, *graph.graph.node, *graph.graph.value_info):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    return graph
 
 
 @contextmanager

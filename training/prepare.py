@@ -1,23 +1,28 @@
-"""Before training: read the goods, keep some back, fit the neck, fill the bank."""
+"""Before training: read the goods, keep some back, fit the axes, fill the bank."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from engine.types import InputError
 from training.cache import Good
 from training.datasets.mvtec import Sample, load
-from training.model.bank import coreset
+from training.model.bank import cells, coreset
 from training.model.promptmad import PromptMAD
 from training.seeds import stream, torch_stream
 
 FEWEST_GOODS = 4
 CANDIDATES = 24  # tokens offered to the coreset for each that it may keep
 TOKENS_A_PICTURE = 64  # for the principal axes
+PULLS = (0.0, 0.25, 0.5, 1.0, 2.0)  # distance of tokens that a cell of distance counts for
+BORNE = 1.1  # what a pull may add to the squared distance between good parts
+QUERIES, REMEMBERED = 2000, 16000  # tokens that ask and tokens that answer, to find the pull
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +48,53 @@ def read_goods(samples: Sequence[Sample], side: int, held_out: float, seed: int)
     return Goods(fitted, [g for g in goods if g.id in kept_back])
 
 
-def fit_neck(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
-    """Principal axes of the trunk's features over places of the good pictures."""
+def fit_axes(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
+    """Principal axes of the trunk's features, of tokens and of details, over good pictures."""
     generator = torch_stream(seed, "neck")
-    rows = []
+    coarse, fine = [], []
     for good in goods:
-        _, f8, f16 = model.backbone(images([good]))
-        places = model.neck.concatenate(f8, f16)[0].flatten(1).T
-        keep = torch.randperm(len(places), generator=generator)[:TOKENS_A_PICTURE]
-        rows.append(places[keep])
-    model.neck.fit(torch.cat(rows))
+        f4, f8, f16 = model.backbone(images([good]))
+        coarse.append(_some(model.neck.concatenate(f8, f16), generator))
+        fine.append(_some(f4, generator))
+    model.neck.axes.fit(torch.cat(coarse))
+    model.detail.fit(torch.cat(fine))
 
 
 def fill_bank(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
-    """Per product, a coreset of the goods' tokens, each token with its owner."""
-    generator = torch_stream(seed, "bank")
+    """Per product, how much place counts, and a coreset of the goods' tokens."""
+    generator, bank = torch_stream(seed, "bank"), model.bank
     size = model.config.bank_tokens
-    for product in range(len(model.bank.tokens)):
+    for product in range(len(bank.tokens)):
         own = [g for g in goods if g.product == product]
-        tokens, owner = _candidates(model, own, CANDIDATES * size, generator)
-        chosen = coreset(tokens, size, generator)
-        model.bank.tokens[product] = tokens[chosen].half()
-        model.bank.owner[product] = owner[chosen]
+        found = _candidates(model, own, CANDIDATES * size, generator)
+        pull = place_pull(found.tokens, found.place, found.owner, generator)
+        kept = coreset(torch.cat([found.tokens, pull * found.place], 1), size, generator)
+        bank.tokens[product] = found.tokens[kept].half()
+        bank.details[product] = found.details[kept].half()
+        bank.place[product] = found.place[kept]
+        bank.owner[product] = found.owner[kept]
+        bank.pull[product] = pull
+
+
+def place_pull(tokens: Tensor, place: Tensor, owner: Tensor, generator: torch.Generator) -> float:
+    """How much place may count: the most of :data:`PULLS` that good parts bear out.
+
+    Where parts lie alike, a token finds its like near its own place, so that a pull towards it
+    costs no likeness; cloth's likes lie anywhere, and a pull makes them strangers. ``tokens
+    (N, D)`` look for one another across pictures (``owner``).
+    """
+    order = torch.randperm(len(tokens), generator=generator)
+    asking, memory = order[:QUERIES], order[QUERIES : QUERIES + REMEMBERED]
+    own = owner[asking][:, None] == owner[memory]
+    alike = torch.cdist(tokens[asking], tokens[memory]).square().masked_fill(own, torch.inf)
+    away = torch.cdist(place[asking], place[memory]).square()
+
+    def strangeness(pull: float) -> float:
+        nearest = (alike + pull**2 * away).argmin(1, keepdim=True)
+        return float(alike.gather(1, nearest).mean())
+
+    free = strangeness(0.0)
+    return max(pull for pull in PULLS if strangeness(pull) <= BORNE * free)
 
 
 def images(goods: Sequence[Good]) -> Tensor:
@@ -72,17 +102,36 @@ def images(goods: Sequence[Good]) -> Tensor:
     return torch.from_numpy(np.stack([g.image for g in goods]))
 
 
+class _Candidates(NamedTuple):
+    tokens: Tensor  # (N, D)
+    details: Tensor  # (N, 4E)
+    place: Tensor  # (N, 2)
+    owner: Tensor  # (N,)
+
+
 def _candidates(
     model: PromptMAD, goods: Sequence[Good], count: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+) -> _Candidates:
     a_picture = -(-count // len(goods))
-    tokens, owner = [], []
+    found = []
     for good in goods:
-        places = model.features(images([good])).tokens[0].flatten(1).T
-        keep = torch.randperm(len(places), generator=generator)[:a_picture]
-        tokens.append(places[keep])
-        owner.append(torch.full((len(keep),), good.id))
-    return torch.cat(tokens), torch.cat(owner)
+        f = model.features(images([good]))
+        h, w = f.tokens.shape[-2:]
+        details = F.pixel_unshuffle(model.detail(f.lateral), 2)
+        keep = torch.randperm(h * w, generator=generator)[:a_picture]
+        owner = torch.full((len(keep),), good.id)
+        found.append((_rows(f.tokens)[keep], _rows(details)[keep], cells(h, w)[keep], owner))
+    return _Candidates(*(torch.cat(column) for column in zip(*found, strict=True)))
+
+
+def _some(features: Tensor, generator: torch.Generator) -> Tensor:
+    rows = _rows(features)
+    return rows[torch.randperm(len(rows), generator=generator)[:TOKENS_A_PICTURE]]
+
+
+def _rows(features: Tensor) -> Tensor:
+    """Places of one picture: ``(1, C, h, w) → (h·w, C)``."""
+    return features[0].flatten(1).T
 
 
 def _enough(count: int, product: str, folder: Path) -> None:

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from engine.types import Image, Mask
 from training.cache import Good
 from training.config import LossConfig, TrainConfig
+from training.datasets import shapes
 from training.datasets.mvtec import train_goods
 from training.datasets.synthesis import spoil, vary
 from training.export import LICENCE, ORIGIN
@@ -28,7 +29,8 @@ from training.prepare import read_goods
 from training.report import Report
 from training.run import Run, save_tensors
 
-STEPS = 3000
+STEPS = 6000
+CROPS_A_PICTURE = 2
 
 
 class Pretext(nn.Module):
@@ -54,7 +56,7 @@ class Pretext(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class PretextBatch:
-    """Spoilt pictures ``(B, H, W, 3)`` uint8, masks ``(B, 1, s, s)``, products ``(B,)``."""
+    """Crops of spoilt goods ``(B, H, W, 3)`` uint8, masks ``(B, 1, s, s)``, products ``(B,)``."""
 
     image: Tensor
     mask: Tensor
@@ -101,20 +103,31 @@ def pretrain(run: Run, report: Report) -> Path:
 
 
 def _batch(goods: Sequence[Good], rng: np.random.Generator, config: TrainConfig) -> PretextBatch:
-    rows = [_row(goods, rng, config.clean_share) for _ in range(config.batch)]
+    drawn = [_crops(goods, rng) for _ in range(config.batch // CROPS_A_PICTURE)]
+    rows = [crop for crops in drawn for crop in crops]
     return PretextBatch(
         torch.from_numpy(np.stack([image for image, _, _ in rows])),
-        soft_target([mask for _, mask, _ in rows], config.model.input_px // 4),
+        soft_target([mask for _, mask, _ in rows], rows[0][0].shape[0] // 4),
         torch.tensor([product for _, _, product in rows]),
     )
 
 
-def _row(
-    goods: Sequence[Good], rng: np.random.Generator, clean_share: float
-) -> tuple[Image, Mask, int]:
+def _crops(goods: Sequence[Good], rng: np.random.Generator) -> list[tuple[Image, Mask, int]]:
+    """One crop round the anomaly of a spoilt good, one round whatever there is to see.
+
+    A quarter of the picture shows all that a trunk can learn from an anomaly, at a quarter of the
+    cost.
+    """
     good, donor = (goods[int(rng.integers(len(goods)))] for _ in range(2))
-    clean = vary(good.image, rng)
-    if rng.random() < clean_share:
-        return clean, np.zeros(clean.shape[:2], bool), good.product
-    synthetic = spoil(clean, donor.image, rng)
-    return synthetic.image, synthetic.mask, good.product
+    spoilt = spoil(vary(good.image, rng), donor.image, rng)
+    grey = shapes.grey(spoilt.image.astype(np.float32))
+    centres = (shapes.inside(spoilt.mask, rng), shapes.feature(grey, rng))
+    windows = [_window(centre, grey.shape[0], rng) for centre in centres]
+    return [(spoilt.image[w], spoilt.mask[w], good.product) for w in windows]
+
+
+def _window(centre: tuple[int, int], side: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Half the side, holding ``centre`` (x, y) somewhere in its middle half, inside the picture."""
+    half = side // 2
+    x, y = (int(np.clip(c - rng.integers(half // 4, 3 * half // 4), 0, half)) for c in centre)
+    return slice(y, y + half), slice(x, x + half)

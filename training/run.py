@@ -2,7 +2,7 @@
 
 RUN/run.json                 the specification, written once
 RUN/state.json               stage, step and seconds spent
-RUN/prepared.safetensors     neck and bank, fitted once
+RUN/prepared.safetensors     axes and bank, fitted once
 RUN/cache/                   frozen features of the synthetic pictures
 RUN/checkpoint.safetensors   weights and optimiser, with the stage and step they belong to
 RUN/bundle/                  the result

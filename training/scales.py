@@ -79,5 +79,5 @@ def _maps_of(model: PromptMAD, picture: Image, product: int) -> Tensor:
     index, image = torch.tensor([product]), torch.from_numpy(picture)[None]
     f = model.features(image)
     c = model.coarse(f, model.bank(f.tokens, index), index)
-    logit = model.refine(c, f.lateral)
+    logit = model.refine(c)
     return torch.cat([logit, enlarge(c.distance, logit)], 1)

@@ -49,8 +49,8 @@ class RefineStage:
     def loss(self, model: PromptMAD, batch: Batch, generator: torch.Generator) -> Tensor:
         with torch.no_grad():
             c = model.coarse(batch.features, batch.prompt, batch.product)
-        denoiser, lateral = model.denoiser, batch.features.lateral
-        condition = denoiser.condition(c.logit, c.guide, lateral)
+        denoiser = model.denoiser
+        condition = denoiser.condition(c.logit, c.guide, c.lateral)
         film = denoiser.film_table(c.text)
         B, T = len(batch.product), model.config.refinement_steps
         t = torch.randint(1, T + 1, (B,), generator=generator)
@@ -58,7 +58,7 @@ class RefineStage:
         noise = torch.randn(c.logit.shape, generator=generator)
         x = bridge(2 * batch.mask - 1, to_map(c.logit.float()), share, noise, KAPPA)
         one_step = denoiser(x, c.logit, condition, film[torch.arange(B), t - 1])
-        whole = model.refine(c, lateral)
+        whole = model.refine(c)
         losses = (mask_loss(logit.float(), batch.mask, self.config) for logit in (one_step, whole))
         return self.config.refined * sum(losses, torch.zeros(()))
 

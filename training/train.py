@@ -11,7 +11,7 @@ from training.export import export_bundle
 from training.fit import fit
 from training.model.backbone import load_backbone
 from training.model.promptmad import PromptMAD
-from training.prepare import Goods, fill_bank, fit_neck, read_goods
+from training.prepare import Goods, fill_bank, fit_axes, read_goods
 from training.prompts import DEFAULT_CLIP, ClipEncoder, HashEncoder, TextEncoder, build_table
 from training.report import Report
 from training.run import Run, load_tensors, save_tensors
@@ -21,6 +21,8 @@ from training.stages import stages
 
 UNTIL = {"cache": 0.4, "segmentor": 0.8, "refiner": 0.92}
 """Share of the run's minutes by which a stage gives way to the next."""
+PREPARED = ("neck.", "detail.", "bank.")
+"""Of the model's weights, those that are fitted to goods and not trained."""
 
 
 def train(run: Run, report: Report) -> Path:
@@ -57,17 +59,17 @@ def _path(weights: WeightFile | None) -> Path | None:
 
 @torch.no_grad()
 def _prepare(model: PromptMAD, goods: Goods, run: Run, report: Report) -> None:
-    """Neck and bank: fitted once and kept, since cached rows are in their basis."""
+    """Axes and bank: fitted once and kept, since cached rows are in their basis."""
     kept, seed = run.folder / "prepared.safetensors", run.spec.config.seed
     if kept.is_file():
         model.load_state_dict(load_tensors(kept)[0], strict=False)
         return
-    report("fitting the neck", 0.0, f"{len(goods.fitted)} goods")
-    fit_neck(model, goods.fitted, seed)
+    report("fitting the axes", 0.0, f"{len(goods.fitted)} goods")
+    fit_axes(model, goods.fitted, seed)
     report("filling the bank", 0.0, f"{model.config.bank_tokens} tokens a product")
     fill_bank(model, goods.fitted, seed)
     state = model.state_dict()
-    save_tensors({k: v for k, v in state.items() if k.startswith(("neck.", "bank."))}, kept, {})
+    save_tensors({k: v for k, v in state.items() if k.startswith(PREPARED)}, kept, {})
 
 
 def _fill_cache(model: PromptMAD, goods: Goods, run: Run, report: Report) -> FeatureCache:

@@ -17,6 +17,7 @@ MODEL = ModelConfig(
     backbone=BackboneConfig(name="test_resnet"),
     input_px=SIDE,
     neck_dim=16,
+    detail_dim=4,
     bank_tokens=32,
     width=16,
     heads=2,
@@ -45,8 +46,16 @@ def micro_model(products: int = 2, seed: int = 0) -> PromptMAD:
     torch.manual_seed(seed)
     model = PromptMAD(MODEL, Backbone(MODEL.backbone), torch.randn(products, 2, MODEL.text_dim))
     with torch.no_grad():
-        for tensor in (model.neck.weight, model.bank.tokens, model.denoiser.last.weight):
+        for tensor in (
+            model.neck.axes.weight,
+            model.detail.weight,
+            model.bank.tokens,
+            model.bank.details,
+            model.bank.place,
+            model.denoiser.last.weight,
+        ):
             tensor.copy_(0.3 * torch.randn(tensor.shape))
+        model.bank.pull[1:] = 0.5  # one product where place counts, one where it does not
     return model.eval()
 
 

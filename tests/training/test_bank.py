@@ -1,10 +1,11 @@
 import torch
 
-from training.model.bank import Bank, coreset, distance
+from training.model.bank import Bank, cells, coreset, distance
+from training.prepare import PULLS, place_pull
 
 
 def _bank() -> Bank:
-    bank = Bank(products=2, size=3, dim=4)
+    bank = Bank(products=2, size=3, dim=4, detail_dim=1)
     bank.tokens.copy_(torch.arange(24).reshape(2, 3, 4) / 8)
     bank.owner.copy_(torch.tensor([[0, 0, 1], [2, 3, 3]]))
     return bank
@@ -14,7 +15,7 @@ def test_the_nearest_token_of_the_own_product_answers() -> None:
     bank = _bank()
     wanted = bank.tokens[1, 2].float()
     query = (wanted + 0.01)[None, :, None, None].expand(1, 4, 2, 2)
-    found = bank(query, torch.tensor([1]))
+    found = bank(query, torch.tensor([1])).tokens
     torch.testing.assert_close(found, wanted[None, :, None, None].expand(1, 4, 2, 2))
     away = distance(query, found)
     torch.testing.assert_close(away, torch.full((1, 1, 2, 2), 0.01), atol=1e-3, rtol=0)
@@ -23,7 +24,7 @@ def test_the_nearest_token_of_the_own_product_answers() -> None:
 def test_another_products_tokens_never_answer() -> None:
     bank = _bank()
     query = bank.tokens[1, 0].float()[None, :, None, None]
-    found = bank(query, torch.tensor([0]))
+    found = bank(query, torch.tensor([0])).tokens
     torch.testing.assert_close(found[0, :, 0, 0], bank.tokens[0, 2].float())
     assert distance(query, found) > 0.1
 
@@ -31,18 +32,56 @@ def test_another_products_tokens_never_answer() -> None:
 def test_a_pictures_own_tokens_are_left_out() -> None:
     bank = _bank()
     query = bank.tokens[0, 2].float()[None, :, None, None]
-    found = bank(query, torch.tensor([0]), leave_out=torch.tensor([1]))
+    found = bank(query, torch.tensor([0]), leave_out=torch.tensor([1])).tokens
     torch.testing.assert_close(found[0, :, 0, 0], bank.tokens[0, 1].float())
 
 
 def test_distances_are_those_of_a_plain_search() -> None:
     torch.manual_seed(0)
-    bank = Bank(1, 50, 8)
+    bank = Bank(1, 50, 8, 1)
     bank.tokens.copy_(torch.randn(1, 50, 8))
     query = torch.randn(1, 8, 5, 5)
-    found = distance(query, bank(query, torch.tensor([0])))
+    found = distance(query, bank(query, torch.tensor([0])).tokens)
     plain = torch.cdist(query[0].flatten(1).T, bank.tokens[0].float()).min(1).values / 8**0.5
     torch.testing.assert_close(found.flatten(), plain, atol=1e-4, rtol=1e-4)
+
+
+def test_the_answers_details_lie_in_the_cells_they_came_from() -> None:
+    bank = Bank(1, 2, 1, 1)
+    bank.tokens.copy_(torch.tensor([[[0.0], [1.0]]]))
+    bank.details.copy_(torch.tensor([[[1, 2, 3, 4], [5, 6, 7, 8]]]))
+    details = bank(torch.tensor([[[[0.1, 0.9]]]]), torch.tensor([0])).details
+    assert details[0, 0].tolist() == [[1, 2, 5, 6], [3, 4, 7, 8]]
+
+
+def test_a_hole_elsewhere_is_no_answer_where_place_counts() -> None:
+    """Two like tokens: without a pull the likeness decides, with one the place does."""
+    bank = Bank(2, 2, 1, 1)
+    bank.tokens.copy_(torch.tensor([[0.0], [1.0]]).expand(2, 2, 1))
+    bank.place.copy_(torch.tensor([[0.0, 4.5], [0.0, -4.5]]).expand(2, 2, 2))
+    bank.pull.copy_(torch.tensor([0.0, 2.0]))
+    query = torch.zeros(2, 1, 1, 10)  # looks like the token of the right end, everywhere
+    found = bank(query, torch.tensor([0, 1])).tokens[:, 0, 0]
+    assert found[0].tolist() == [0] * 10
+    assert found[1].tolist() == [1] * 5 + [0] * 5
+
+
+def _goods(places_alike: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Tokens, places and owners of 40 pictures of 8 × 8 cells, each cell of its own look."""
+    generator = torch.Generator().manual_seed(0)
+    looks = 9 * torch.randn(64, 16, generator=generator)
+    pictures = [
+        looks if places_alike else looks[torch.randperm(64, generator=generator)] for _ in range(40)
+    ]
+    tokens = torch.cat(pictures)
+    noisy = tokens + torch.randn(tokens.shape, generator=generator)
+    return noisy, cells(8, 8).repeat(40, 1), torch.arange(40).repeat_interleave(64)
+
+
+def test_place_counts_where_parts_lie_alike_and_nowhere_else() -> None:
+    generator = torch.Generator().manual_seed(1)
+    assert place_pull(*_goods(places_alike=True), generator) == max(PULLS)
+    assert place_pull(*_goods(places_alike=False), generator) < 1.0
 
 
 def test_a_coreset_covers_every_cluster_before_it_repeats_one() -> None:

@@ -10,7 +10,7 @@ from engine.types import InputError
 from tests.training.micro import SIDE, micro_model
 from training.cache import FeatureCache, Good
 from training.datasets.mvtec import Sample
-from training.prepare import fill_bank, fit_neck, read_goods
+from training.prepare import fill_bank, fit_axes, read_goods
 
 ROWS = 20
 
@@ -78,7 +78,7 @@ def test_goods_held_out_feed_neither_bank_nor_training(
 
     model = micro_model()
     with torch.no_grad():
-        fit_neck(model, goods.fitted, 0)
+        fit_axes(model, goods.fitted, 0)
         fill_bank(model, goods.fitted, 0)
     for product in range(2):
         owners = set(model.bank.owner[product].tolist())

@@ -68,9 +68,15 @@ def test_fewer_steps_are_those_of_the_model(model: PromptMAD, bundle: Path, step
     with torch.no_grad():
         features = model.features(image)
         coarse = model.coarse(features, model.bank(features.tokens, index), index)
-        logit = model.refine(coarse, features.lateral, steps)
+        logit = model.refine(coarse, steps)
         expected, _ = model.fusion(logit, coarse.distance, index)
     assert torch.equal(logit, coarse.logit) == (steps == 0)
     session = onnxruntime.InferenceSession(unroll(read_bundle(bundle), steps).SerializeToString())
     found, _ = session.run(None, {"image": image.numpy(), "product": index.numpy()})
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-3)
+
+
+def test_nobodys_files_are_named_in_a_bundle(bundle: Path) -> None:
+    graphs = b"".join(path.read_bytes() for path in bundle.glob("*.onnx"))
+    assert b".py" not in graphs
+    assert str(Path(__file__).parents[2]).encode() not in graphs

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from engine.types import InputError, MissingError
 from tests.training.micro import MODEL, SIDE, micro_model, write_weights
-from training.model.backbone import Backbone, Neck, load_backbone
+from training.model.backbone import Axes, Backbone, load_backbone
 from training.model.promptmad import Coarse, Features, PromptMAD
 from training.model.reconstruct import DecoderLayer, Reconstructor, pack, unpack
 from training.model.refine import Denoiser, bridge, noise_share, step_down, to_map
@@ -62,12 +62,12 @@ def test_words_change_the_map_of_a_product() -> None:
     assert (_coarse(model, features, torch.tensor([0])).logit - first).abs().max() > 1e-6
 
 
-def test_neck_keeps_distances_in_the_plane_that_tokens_span() -> None:
+def test_axes_keep_distances_in_the_plane_that_tokens_span() -> None:
     torch.manual_seed(0)
-    neck = Neck(20, 4)
+    axes = Axes(20, 4)
     tokens = torch.randn(500, 4) @ torch.randn(4, 20) + 3
-    neck.fit(tokens)
-    projected = neck.project(tokens.T[None, :, :, None])[0, :, :, 0].T
+    axes.fit(tokens)
+    projected = axes(tokens.T[None, :, :, None])[0, :, :, 0].T
     ratio = torch.cdist(projected[:9], projected[9:40]) / torch.cdist(tokens[:9], tokens[9:40])
     torch.testing.assert_close(ratio, ratio.mean().expand_as(ratio), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(projected.mean(0), torch.zeros(4), atol=1e-4, rtol=0)
@@ -97,10 +97,10 @@ def test_the_sampler_lands_on_the_predicted_map_and_stays_on_the_bridge() -> Non
 
 def test_an_untrained_refiner_leaves_the_coarse_map_as_it_is() -> None:
     model = micro_model()
-    model.denoiser = Denoiser(MODEL, model.backbone.channels[0])
+    model.denoiser = Denoiser(MODEL, model.backbone.channels[0] + MODEL.detail_dim)
     features = model.features(_image())
     coarse = _coarse(model, features, torch.tensor([0, 1]))
-    torch.testing.assert_close(model.refine(coarse, features.lateral), coarse.logit)
+    torch.testing.assert_close(model.refine(coarse), coarse.logit)
 
 
 def test_the_split_first_convolution_is_the_whole_one() -> None:

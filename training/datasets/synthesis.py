@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from engine.types import Image, Mask
@@ -35,7 +36,7 @@ def spoil(image: Image, donor: Image, rng: np.random.Generator) -> Synthetic:
         for _ in range(1 + int(rng.random() < 0.25) + int(rng.random() < 0.1)):
             spoilt = _once(kind, spoilt, donor.astype(np.float32), rng)
         result = np.clip(np.round(_as_seen_by(image, spoilt)), 0, 255).astype(np.uint8)
-        mask = np.abs(np.int16(result) - np.int16(image)).max(2) > VISIBLE_LEVELS
+        mask = np.maximum.reduce(cv2.split(cv2.absdiff(result, image))) > VISIBLE_LEVELS
         if mask.mean() >= SMALLEST_SHARE:
             return Synthetic(result, mask, kind)
     return Synthetic(image, np.zeros(image.shape[:2], bool), "none")
@@ -53,12 +54,12 @@ def _as_seen_by(image: Image, spoilt: Picture) -> Picture:
     is_grey = bool(
         (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()
     )
-    return np.repeat(spoilt.mean(2, keepdims=True), 3, 2) if is_grey else spoilt
+    return np.repeat(shapes.grey(spoilt)[..., None], 3, 2) if is_grey else spoilt
 
 
 def _once(kind: str, picture: Picture, donor: Picture, rng: np.random.Generator) -> Picture:
     draw, its_shapes = KINDS[kind]
     shape = its_shapes[int(rng.integers(len(its_shapes)))](picture.shape[0], rng)
     if rng.random() < AT_FEATURES.get(kind, 0.0):
-        shape = shapes.moved(shape, shapes.feature(picture.mean(2), rng))
+        shape = shapes.moved(shape, shapes.feature(shapes.grey(picture), rng))
     return draw(picture, shape, donor, rng)

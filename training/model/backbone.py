@@ -40,11 +40,10 @@ class Backbone(nn.Module):
         return self.net(x)
 
 
-class Neck(nn.Module):
-    """Features → tokens ``(B, D, H/8, W/8)``: neighbourhood mean, concatenation, PCA.
+class Axes(nn.Module):
+    """Principal axes of features: fitted once on good parts, then constant.
 
-    The neighbourhood mean is PatchCore's (Roth et al., CVPR 2022). The PCA is fitted once on good
-    parts and then constant: it keeps distances and makes the bank three times cheaper to search.
+    They keep distances and make the bank cheaper to hold and to search.
     """
 
     weight: Tensor
@@ -55,6 +54,31 @@ class Neck(nn.Module):
         self.register_buffer("weight", torch.zeros(dim, in_channels))
         self.register_buffer("offset", torch.zeros(in_channels))
 
+    def forward(self, features: Tensor) -> Tensor:
+        """``(B, C, h, w) → (B, dim, h, w)``."""
+        bias = -(self.weight @ self.offset)
+        return F.conv2d(features, self.weight[..., None, None], bias)
+
+    def fit(self, rows: Tensor) -> None:
+        """The first axes of ``rows (N, C)``, scaled to unit mean variance."""
+        offset, dim = rows.mean(0), self.weight.shape[0]
+        covariance = torch.cov((rows - offset).T.double())
+        values, vectors = torch.linalg.eigh(covariance)
+        kept = values[-dim:].mean().sqrt().float()
+        self.weight.copy_(vectors[:, -dim:].T.float() / kept)
+        self.offset.copy_(offset)
+
+
+class Neck(nn.Module):
+    """Features → tokens ``(B, D, H/8, W/8)``: neighbourhood mean, concatenation, axes.
+
+    The neighbourhood mean is PatchCore's (Roth et al., CVPR 2022).
+    """
+
+    def __init__(self, in_channels: int, dim: int) -> None:
+        super().__init__()
+        self.axes = Axes(in_channels, dim)
+
     @staticmethod
     def concatenate(f8: Tensor, f16: Tensor) -> Tensor:
         """``(B, C8 + C16, H/8, W/8)``."""
@@ -62,22 +86,9 @@ class Neck(nn.Module):
         up = F.interpolate(f16, size=f8.shape[-2:], mode="bilinear", align_corners=False)
         return torch.cat([f8, up], 1)
 
-    def project(self, features: Tensor) -> Tensor:
-        bias = -(self.weight @ self.offset)
-        return F.conv2d(features, self.weight[..., None, None], bias)
-
     def forward(self, f8: Tensor, f16: Tensor) -> Tensor:
-        return self.project(self.concatenate(f8, f16))
-
-    def fit(self, tokens: Tensor) -> None:
-        """Principal axes of ``tokens (N, C8 + C16)``, scaled to unit mean variance."""
-        offset = tokens.mean(0)
-        covariance = torch.cov((tokens - offset).T.double())
-        values, vectors = torch.linalg.eigh(covariance)
-        axes = vectors[:, -self.weight.shape[0] :].T.float()
-        kept = values[-self.weight.shape[0] :].mean().sqrt().float()
-        self.weight.copy_(axes / kept)
-        self.offset.copy_(offset)
+        tokens: Tensor = self.axes(self.concatenate(f8, f16))
+        return tokens
 
 
 def load_backbone(config: BackboneConfig, weights: Path | None) -> Backbone:

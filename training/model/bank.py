@@ -2,45 +2,83 @@
 
 OneNIP's one prompt picture is the case of a bank that holds one picture. For each token of the
 query its nearest normal token is looked up: an aligned prompt picture, and how far it is.
-Shapes: B batch, P products, K tokens a product, D channels, h w grid.
+Shapes: B batch, P products, K tokens a product, D channels, E detail channels, h w grid.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Answer(NamedTuple):
+    """A prompt picture aligned to the query: what a normal part would show there."""
+
+    tokens: Tensor  # (B, D, h, w)
+    details: Tensor  # (B, E, 2h, 2w)
 
 
 class Bank(nn.Module):
-    """Normal tokens ``(P, K, D)``, half precision, and the picture each came from ``(P, K)``."""
+    """Normal tokens ``(P, K, D)`` and, of each, the finer details of its cell ``(P, K, 4E)``, where
+    in the picture it lay ``(P, K, 2)`` and which picture that was ``(P, K)``.
+
+    ``pull (P,)`` is how much place counts. In a fixture a hole belongs where it was: its token
+    from elsewhere is no answer, or a missing hole would be found normal. Cloth has no such places.
+    """
 
     tokens: Tensor
+    details: Tensor
+    place: Tensor
     owner: Tensor
+    pull: Tensor
 
-    def __init__(self, products: int, size: int, dim: int) -> None:
+    def __init__(self, products: int, size: int, dim: int, detail_dim: int) -> None:
         super().__init__()
-        self.register_buffer("tokens", torch.zeros(products, size, dim, dtype=torch.half))
+        half = torch.half
+        self.register_buffer("tokens", torch.zeros(products, size, dim, dtype=half))
+        self.register_buffer("details", torch.zeros(products, size, 4 * detail_dim, dtype=half))
+        self.register_buffer("place", torch.zeros(products, size, 2))
         self.register_buffer("owner", torch.full((products, size), -1, dtype=torch.long))
+        self.register_buffer("pull", torch.zeros(products))
 
-    def forward(self, query: Tensor, product: Tensor, leave_out: Tensor | None = None) -> Tensor:
-        """The nearest normal token of each query token, ``(B, D, h, w)``.
+    def forward(self, query: Tensor, product: Tensor, leave_out: Tensor | None = None) -> Answer:
+        """The nearest normal token of each query token ``(B, D, h, w)``, and its details.
 
         ``leave_out (B,)`` names training pictures whose own tokens must not answer, or a model
         trained on these residuals would learn from zeros.
         """
-        B, D, h, w = query.shape
-        q = query.flatten(2).transpose(1, 2)
-        bank = self.tokens[product].float()
-        d2 = _squared_distances(q, bank)
+        h, w = query.shape[-2:]
+        q, bank = query.flatten(2).transpose(1, 2), self.tokens[product].float()
+        pull = self.pull[product][:, None, None]
+        at = cells(h, w).to(q).expand(len(q), -1, -1)
+        d2 = _squared_distances(
+            torch.cat([q, pull * at], 2), torch.cat([bank, pull * self.place[product]], 2)
+        )
         if leave_out is not None:
             own = self.owner[product] == leave_out[:, None]
             d2 = d2.masked_fill(own[:, None], torch.inf)
         nearest = d2.argmin(2, keepdim=True)
-        n = torch.gather(bank, 1, nearest.expand(-1, -1, D))
-        return n.transpose(1, 2).reshape(B, D, h, w)
+        tokens = _picked(bank, nearest, h)
+        details = _picked(self.details[product].float(), nearest, h)
+        return Answer(tokens, F.pixel_shuffle(details, 2))
 
 
 def distance(query: Tensor, prompt: Tensor) -> Tensor:
     """Root mean square over channels, ``(B, 1, h, w)``; its slope is finite also at zero."""
     return ((query - prompt).square().mean(1, keepdim=True) + 1e-8).sqrt()
+
+
+def cells(h: int, w: int) -> Tensor:
+    """Row and column of each cell, from the middle of the grid: ``(h·w, 2)``."""
+    row, column = torch.arange(h) - (h - 1) / 2, torch.arange(w) - (w - 1) / 2
+    return torch.cartesian_prod(row, column)
+
+
+def _picked(rows: Tensor, nearest: Tensor, height: int) -> Tensor:
+    """Rows ``(B, K, C)`` by index ``(B, h·w, 1)``: ``(B, C, h, w)``."""
+    found = torch.gather(rows, 1, nearest.expand(-1, -1, rows.shape[2]))
+    return found.transpose(1, 2).unflatten(2, (height, -1))
 
 
 def _squared_distances(q: Tensor, bank: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from engine.fuse import timesteps
 from training.config import ModelConfig
 from training.model.attention import Mlp
-from training.model.backbone import Backbone, Neck
-from training.model.bank import Bank, distance
+from training.model.backbone import Axes, Backbone, Neck
+from training.model.bank import Answer, Bank, distance
 from training.model.reconstruct import Reconstructor
 from training.model.refine import Denoiser, noise_share, step_down, to_map
 from training.model.segmentor import Segmentor
@@ -35,6 +35,7 @@ class Coarse:
 
     reconstruction: Tensor  # (B, D, h, w)
     distance: Tensor  # (B, 1, h, w)
+    lateral: Tensor  # (B, C4 + E, s, s) the trunk's own, and its residual to the bank's details
     guide: Tensor  # (B, G, s, s)
     logit: Tensor  # (B, 1, s, s)
     text: Tensor  # (B, 2, d)
@@ -106,11 +107,12 @@ class PromptMAD(nn.Module):
         self.config = config
         self.backbone = backbone
         self.neck = Neck(sum(backbone.channels[1:]), config.neck_dim)
-        self.bank = Bank(products, config.bank_tokens, config.neck_dim)
+        self.detail = Axes(c4, config.detail_dim)
+        self.bank = Bank(products, config.bank_tokens, config.neck_dim, config.detail_dim)
         self.words = Words(prompts, config.width)
         self.reconstructor = Reconstructor(config)
-        self.segmentor = Segmentor(config, c4)
-        self.denoiser = Denoiser(config, c4)
+        self.segmentor = Segmentor(config, c4 + config.detail_dim)
+        self.denoiser = Denoiser(config, c4 + config.detail_dim)
         self.fusion = Fusion(products, config.score_top)
         self.noise_share = noise_share(config.refinement_steps, config.beta)
 
@@ -119,20 +121,22 @@ class PromptMAD(nn.Module):
         f4, f8, f16 = self.backbone(image)
         return Features(self.neck(f8, f16), f4)
 
-    def coarse(self, f: Features, prompt: Tensor, product: Tensor) -> Coarse:
+    def coarse(self, f: Features, prompt: Answer, product: Tensor) -> Coarse:
         """Everything up to the coarse map; ``prompt`` is what the bank answers."""
         text = self.words(product)
-        rebuilt = self.reconstructor(f.tokens, prompt, text[:, :1])
-        away = distance(f.tokens, prompt)
-        residual = torch.cat([(rebuilt - f.tokens).abs(), (prompt - f.tokens).abs(), away], 1)
-        guide, logit = self.segmentor(residual, f.lateral, text)
-        return Coarse(rebuilt, away, guide, logit, text)
+        rebuilt = self.reconstructor(f.tokens, prompt.tokens, text[:, :1])
+        away = distance(f.tokens, prompt.tokens)
+        both = [(rebuilt - f.tokens).abs(), (prompt.tokens - f.tokens).abs(), away]
+        fine = (prompt.details - self.detail(f.lateral)).abs()
+        lateral = torch.cat([f.lateral, fine], 1)
+        guide, logit = self.segmentor(torch.cat(both, 1), lateral, text)
+        return Coarse(rebuilt, away, lateral, guide, logit, text)
 
-    def refine(self, c: Coarse, lateral: Tensor, steps: int | None = None) -> Tensor:
+    def refine(self, c: Coarse, steps: int | None = None) -> Tensor:
         """The sampler, all steps or fewer: the refined logit ``(B, 1, s, s)``."""
         trained = self.config.refinement_steps
         times = [*timesteps(trained, trained if steps is None else steps), 0]
-        condition = self.denoiser.condition(c.logit, c.guide, lateral)
+        condition = self.denoiser.condition(c.logit, c.guide, c.lateral)
         film = self.denoiser.film_table(c.text)
         x, logit = to_map(c.logit), c.logit
         for t, s in pairwise(times):
@@ -144,4 +148,4 @@ class PromptMAD(nn.Module):
         """Map ``(B, s, s)`` and score ``(B,)``, raw."""
         f = self.features(image)
         c = self.coarse(f, self.bank(f.tokens, product), product)
-        return self.fusion(self.refine(c, f.lateral), c.distance, product)
+        return self.fusion(self.refine(c), c.distance, product)
