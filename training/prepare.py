@@ -84,7 +84,8 @@ def place_pull(tokens: Tensor, place: Tensor, owner: Tensor, generator: torch.Ge
     (N, D)`` look for one another across pictures (``owner``).
     """
     order = torch.randperm(len(tokens), generator=generator)
-    asking, memory = order[:QUERIES], order[QUERIES : QUERIES + REMEMBERED]
+    count = min(QUERIES, len(tokens) // 4)
+    asking, memory = order[:count], order[count : count + REMEMBERED]
     own = owner[asking][:, None] == owner[memory]
     alike = torch.cdist(tokens[asking], tokens[memory]).square().masked_fill(own, torch.inf)
     away = torch.cdist(place[asking], place[memory]).square()

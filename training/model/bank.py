@@ -51,7 +51,7 @@ class Bank(nn.Module):
         h, w = query.shape[-2:]
         q, bank = query.flatten(2).transpose(1, 2), self.tokens[product].float()
         pull = self.pull[product][:, None, None]
-        at = cells(h, w).to(q).expand(len(q), -1, -1)
+        at = cells(h, w).to(q)
         d2 = _squared_distances(
             torch.cat([q, pull * at], 2), torch.cat([bank, pull * self.place[product]], 2)
         )
