@@ -64,6 +64,7 @@ class FeatureCache:
             "clean": (rows, d, s // 2, s // 2),
             "lateral": (rows, c4, s, s),
             "details": (rows, model.config.detail_dim, s, s),
+            "away": (rows, 1, s // 2, s // 2),
             "mask": (rows, 1, s, s),
             "product": (rows,),
         }
@@ -94,6 +95,7 @@ class FeatureCache:
             "lateral": spoilt.lateral,
             "prompt": prompt.tokens,
             "details": prompt.details,
+            "away": prompt.away,
             "clean": clean.tokens,
             "mask": soft_target([m.mask for m in made], self._side),
             "product": product,
@@ -108,7 +110,7 @@ class FeatureCache:
         got = {k: torch.from_numpy(np.asarray(a[rows])).float() for k, a in self._arrays.items()}
         return Batch(
             Features(got["tokens"], got["lateral"]),
-            Answer(got["prompt"], got["details"]),
+            Answer(got["prompt"], got["details"], got["away"]),
             got["clean"],
             got["mask"],
             got["product"].long(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from training.seeds import stream, torch_stream
 FEWEST_GOODS = 4
 CANDIDATES = 24  # tokens offered to the coreset for each that it may keep
 TOKENS_A_PICTURE = 64  # for the principal axes
-PULLS = (0.0, 0.25, 0.5, 1.0, 2.0)  # distance of tokens that a cell of distance counts for
+PULLS = (0.0, 0.2, 0.4, 0.8, 1.6)  # a cell away counts for so much of the usual strangeness
 BORNE = 1.1  # what a pull may add to the squared distance between good parts
 QUERIES, REMEMBERED = 2000, 16000  # tokens that ask and tokens that answer, to find the pull
 
@@ -77,7 +78,7 @@ def fill_bank(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
 
 
 def place_pull(tokens: Tensor, place: Tensor, owner: Tensor, generator: torch.Generator) -> float:
-    """How much place may count: the most of :data:`PULLS` that good parts bear out.
+    """How much place may count: the most of :data:`PULLS` that good parts bear.
 
     Where parts lie alike, a token finds its like near its own place, so that a pull towards it
     costs no likeness; cloth's likes lie anywhere, and a pull makes them strangers. ``tokens
@@ -90,12 +91,14 @@ def place_pull(tokens: Tensor, place: Tensor, owner: Tensor, generator: torch.Ge
     alike = torch.cdist(tokens[asking], tokens[memory]).square().masked_fill(own, torch.inf)
     away = torch.cdist(place[asking], place[memory]).square()
 
+    @cache
     def strangeness(pull: float) -> float:
         nearest = (alike + pull**2 * away).argmin(1, keepdim=True)
         return float(alike.gather(1, nearest).mean())
 
     free = strangeness(0.0)
-    return max(pull for pull in PULLS if strangeness(pull) <= BORNE * free)
+    pulls = (share * free**0.5 for share in PULLS)
+    return max(pull for pull in pulls if strangeness(pull) <= BORNE * free)
 
 
 def images(goods: Sequence[Good]) -> Tensor:

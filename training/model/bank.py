@@ -17,6 +17,7 @@ class Answer(NamedTuple):
 
     tokens: Tensor  # (B, D, h, w)
     details: Tensor  # (B, E, 2h, 2w)
+    away: Tensor  # (B, 1, h, w) how far it was fetched from, in cells times the product's pull
 
 
 class Bank(nn.Module):
@@ -51,22 +52,21 @@ class Bank(nn.Module):
         h, w = query.shape[-2:]
         q, bank = query.flatten(2).transpose(1, 2), self.tokens[product].float()
         pull = self.pull[product][:, None, None]
-        at = cells(h, w).to(q)
-        d2 = _squared_distances(
-            torch.cat([q, pull * at], 2), torch.cat([bank, pull * self.place[product]], 2)
-        )
+        here, there = pull * cells(h, w).to(q), pull * self.place[product]
+        d2 = _squared_distances(torch.cat([q, here], 2), torch.cat([bank, there], 2))
         if leave_out is not None:
             own = self.owner[product] == leave_out[:, None]
             d2 = d2.masked_fill(own[:, None], torch.inf)
         nearest = d2.argmin(2, keepdim=True)
-        tokens = _picked(bank, nearest, h)
+        moved = _picked(there, nearest, h) - here.transpose(1, 2).unflatten(2, (h, w))
         details = _picked(self.details[product].float(), nearest, h)
-        return Answer(tokens, F.pixel_shuffle(details, 2))
+        return Answer(_picked(bank, nearest, h), F.pixel_shuffle(details, 2), _length(moved))
 
 
-def distance(query: Tensor, prompt: Tensor) -> Tensor:
-    """Root mean square over channels, ``(B, 1, h, w)``; its slope is finite also at zero."""
-    return ((query - prompt).square().mean(1, keepdim=True) + 1e-8).sqrt()
+def distance(query: Tensor, answer: Answer) -> Tensor:
+    """How strange the query is, ``(B, 1, h, w)``: in look and in place, per token channel."""
+    look = _length(query - answer.tokens)
+    return _length(torch.cat([look, answer.away], 1)) / query.shape[1] ** 0.5
 
 
 def cells(h: int, w: int) -> Tensor:
@@ -79,6 +79,11 @@ def _picked(rows: Tensor, nearest: Tensor, height: int) -> Tensor:
     """Rows ``(B, K, C)`` by index ``(B, h·w, 1)``: ``(B, C, h, w)``."""
     found = torch.gather(rows, 1, nearest.expand(-1, -1, rows.shape[2]))
     return found.transpose(1, 2).unflatten(2, (height, -1))
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """Over channels, ``(B, 1, h, w)``; its slope is finite also at zero."""
+    return (vectors.square().sum(1, keepdim=True) + 1e-6).sqrt()
 
 
 def _squared_distances(q: Tensor, bank: Tensor) -> Tensor:

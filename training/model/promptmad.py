@@ -125,12 +125,13 @@ class PromptMAD(nn.Module):
         """Everything up to the coarse map; ``prompt`` is what the bank answers."""
         text = self.words(product)
         rebuilt = self.reconstructor(f.tokens, prompt.tokens, text[:, :1])
-        away = distance(f.tokens, prompt.tokens)
-        both = [(rebuilt - f.tokens).abs(), (prompt.tokens - f.tokens).abs(), away]
+        strange = distance(f.tokens, prompt)
+        differences = [(rebuilt - f.tokens).abs(), (prompt.tokens - f.tokens).abs()]
+        residual = torch.cat([*differences, strange, prompt.away], 1)
         fine = (prompt.details - self.detail(f.lateral)).abs()
         lateral = torch.cat([f.lateral, fine], 1)
-        guide, logit = self.segmentor(torch.cat(both, 1), lateral, text)
-        return Coarse(rebuilt, away, lateral, guide, logit, text)
+        guide, logit = self.segmentor(residual, lateral, text)
+        return Coarse(rebuilt, strange, lateral, guide, logit, text)
 
     def refine(self, c: Coarse, steps: int | None = None) -> Tensor:
         """The sampler, all steps or fewer: the refined logit ``(B, 1, s, s)``."""

@@ -32,7 +32,7 @@ class TextBlock(nn.Module):
 
 
 class Segmentor(nn.Module):
-    """Residual ``(B, 2D+1, h, w)`` and lateral ``(B, C4, 2h, 2w)`` → guide and coarse logit.
+    """Residual ``(B, 2D+2, h, w)`` and lateral ``(B, C4, 2h, 2w)`` → guide and coarse logit.
 
     The lateral's gate is opened by the residual, which keeps low-level features from marking what
     the memory knows to be normal, or by the lateral itself: a hairline is too thin for stride 8,
@@ -42,7 +42,7 @@ class Segmentor(nn.Module):
 
     def __init__(self, config: ModelConfig, lateral_channels: int) -> None:
         super().__init__()
-        e, c, g = 2 * config.neck_dim + 1, config.segmentor_width, config.guide_channels
+        e, c, g = 2 * config.neck_dim + 2, config.segmentor_width, config.guide_channels
         side = config.input_px // 16
         self.enter = _conv(e, c)
         self.down = _conv(c, 2 * c, stride=2)
