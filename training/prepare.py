@@ -19,8 +19,9 @@ from training.model.promptmad import PromptMAD
 from training.seeds import stream, torch_stream
 
 FEWEST_GOODS = 4
-CANDIDATES = 24  # tokens offered to the coreset for each that it may keep
+CANDIDATES = 12  # tokens offered to the coreset for each that it may keep
 TOKENS_A_PICTURE = 64  # for the principal axes
+MOST_GOODS = 200  # a product, that axes and bank are made of: more take time and add little
 PULLS = (0.0, 0.2, 0.4, 0.8, 1.6)  # a cell away counts for so much of the usual strangeness
 BORNE = 1.1  # what a pull may add to the squared distance between good parts
 QUERIES, REMEMBERED = 2000, 16000  # tokens that ask and tokens that answer, to find the pull
@@ -53,7 +54,7 @@ def fit_axes(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
     """Principal axes of the trunk's features, of tokens and of details, over good pictures."""
     generator = torch_stream(seed, "neck")
     coarse, fine = [], []
-    for good in goods:
+    for good in goods[:: -(-len(goods) // MOST_GOODS)]:
         f4, f8, f16 = model.backbone(images([good]))
         coarse.append(_some(model.neck.concatenate(f8, f16), generator))
         fine.append(_some(f4, generator))
@@ -66,7 +67,7 @@ def fill_bank(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
     generator, bank = torch_stream(seed, "bank"), model.bank
     size = model.config.bank_tokens
     for product in range(len(bank.tokens)):
-        own = [g for g in goods if g.product == product]
+        own = [g for g in goods if g.product == product][:MOST_GOODS]
         found = _candidates(model, own, CANDIDATES * size, generator)
         pull = place_pull(found.tokens, found.place, found.owner, generator)
         kept = coreset(torch.cat([found.tokens, pull * found.place], 1), size, generator)
