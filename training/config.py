@@ -80,7 +80,7 @@ class TrainConfig(Frozen):
     loss: LossConfig = LossConfig()
     seed: int = 0
     minutes: Annotated[float, Field(gt=0)] = 17.0
-    pictures: Count = 4000
+    pictures: Count = 5000
     """Synthetic pictures whose frozen features are cached."""
     clean_share: Share = 0.25
     """Share of those that carry no anomaly, so that the segmentor meets unspoilt parts too."""

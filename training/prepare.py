@@ -1,30 +1,25 @@
-"""Before training: read the goods, keep some back, fit the axes, fill the bank."""
+"""Before training: read the goods, keep some back, fill the bank."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from engine.types import InputError
-from training.cache import Good
+from training.cache import Good, stacked
 from training.datasets.mvtec import Sample, load
 from training.model.bank import cells, coreset
 from training.model.promptmad import PromptMAD
+from training.neighbours import Neighbours
 from training.seeds import stream, torch_stream
 
 FEWEST_GOODS = 4
 CANDIDATES = 12  # tokens offered to the coreset for each that it may keep
-TOKENS_A_PICTURE = 64  # for the principal axes
-MOST_GOODS = 200  # a product, that axes and bank are made of: more take time and add little
-PULLS = (0.0, 0.2, 0.4, 0.8, 1.6)  # a cell away counts for so much of the usual strangeness
-BORNE = 1.1  # what a pull may add to the squared distance between good parts
-QUERIES, REMEMBERED = 2000, 16000  # tokens that ask and tokens that answer, to find the pull
+MOST_GOODS = 200  # a product, that its bank is made of: more take time and add little
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +45,6 @@ def read_goods(samples: Sequence[Sample], side: int, held_out: float, seed: int)
     return Goods(fitted, [g for g in goods if g.id in kept_back])
 
 
-def fit_axes(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
-    """Principal axes of the trunk's features, of tokens and of details, over good pictures."""
-    generator = torch_stream(seed, "neck")
-    coarse, fine = [], []
-    for good in goods[:: -(-len(goods) // MOST_GOODS)]:
-        f4, f8, f16 = model.backbone(images([good]))
-        coarse.append(_some(model.neck.concatenate(f8, f16), generator))
-        fine.append(_some(f4, generator))
-    model.neck.axes.fit(torch.cat(coarse))
-    model.detail.fit(torch.cat(fine))
-
-
 def fill_bank(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
     """Per product, how much place counts, and a coreset of the goods' tokens."""
     generator, bank = torch_stream(seed, "bank"), model.bank
@@ -69,42 +52,13 @@ def fill_bank(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
     for product in range(len(bank.tokens)):
         own = [g for g in goods if g.product == product][:MOST_GOODS]
         found = _candidates(model, own, CANDIDATES * size, generator)
-        pull = place_pull(found.tokens, found.place, found.owner, generator)
+        pull = Neighbours(found.tokens, found.place, found.owner, generator).pull
         kept = coreset(torch.cat([found.tokens, pull * found.place], 1), size, generator)
         bank.tokens[product] = found.tokens[kept].half()
         bank.details[product] = found.details[kept].half()
         bank.place[product] = found.place[kept]
         bank.owner[product] = found.owner[kept]
         bank.pull[product] = pull
-
-
-def place_pull(tokens: Tensor, place: Tensor, owner: Tensor, generator: torch.Generator) -> float:
-    """How much place may count: the most of :data:`PULLS` that good parts bear.
-
-    Where parts lie alike, a token finds its like near its own place, so that a pull towards it
-    costs no likeness; cloth's likes lie anywhere, and a pull makes them strangers. ``tokens
-    (N, D)`` look for one another across pictures (``owner``).
-    """
-    order = torch.randperm(len(tokens), generator=generator)
-    count = min(QUERIES, len(tokens) // 4)
-    asking, memory = order[:count], order[count : count + REMEMBERED]
-    own = owner[asking][:, None] == owner[memory]
-    alike = torch.cdist(tokens[asking], tokens[memory]).square().masked_fill(own, torch.inf)
-    away = torch.cdist(place[asking], place[memory]).square()
-
-    @cache
-    def strangeness(pull: float) -> float:
-        nearest = (alike + pull**2 * away).argmin(1, keepdim=True)
-        return float(alike.gather(1, nearest).mean())
-
-    free = strangeness(0.0)
-    pulls = (share * free**0.5 for share in PULLS)
-    return max(pull for pull in pulls if strangeness(pull) <= BORNE * free)
-
-
-def images(goods: Sequence[Good]) -> Tensor:
-    """``(B, H, W, 3)`` uint8."""
-    return torch.from_numpy(np.stack([g.image for g in goods]))
 
 
 class _Candidates(NamedTuple):
@@ -120,18 +74,13 @@ def _candidates(
     a_picture = -(-count // len(goods))
     found = []
     for good in goods:
-        f = model.features(images([good]))
+        f = model.features(stacked([good.image]))
         h, w = f.tokens.shape[-2:]
         details = F.pixel_unshuffle(model.detail(f.lateral), 2)
         keep = torch.randperm(h * w, generator=generator)[:a_picture]
         owner = torch.full((len(keep),), good.id)
         found.append((_rows(f.tokens)[keep], _rows(details)[keep], cells(h, w)[keep], owner))
     return _Candidates(*(torch.cat(column) for column in zip(*found, strict=True)))
-
-
-def _some(features: Tensor, generator: torch.Generator) -> Tensor:
-    rows = _rows(features)
-    return rows[torch.randperm(len(rows), generator=generator)[:TOKENS_A_PICTURE]]
 
 
 def _rows(features: Tensor) -> Tensor:

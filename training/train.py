@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from training.axes import fit_axes
 from training.cache import Batch, FeatureCache
 from training.datasets.mvtec import train_goods
 from training.export import export_bundle
 from training.fit import fit
 from training.model.backbone import load_backbone
 from training.model.promptmad import PromptMAD
-from training.prepare import Goods, fill_bank, fit_axes, read_goods
+from training.prepare import Goods, fill_bank, read_goods
 from training.prompts import DEFAULT_CLIP, ClipEncoder, HashEncoder, TextEncoder, build_table
 from training.report import Report
 from training.run import Run, load_tensors, save_tensors
@@ -19,7 +20,7 @@ from training.scales import fit_scales
 from training.spec import RunSpec, WeightFile
 from training.stages import stages
 
-UNTIL = {"cache": 0.4, "segmentor": 0.8, "refiner": 0.92}
+UNTIL = {"cache": 0.4, "segmentor": 0.84, "refiner": 0.94}
 """Share of the run's minutes by which a stage gives way to the next."""
 PREPARED = ("neck.", "detail.", "bank.")
 """Of the model's weights, those that are fitted to goods and not trained."""
@@ -91,6 +92,7 @@ def _fit_stages(model: PromptMAD, cache: FeatureCache, run: Run, report: Report)
     steps = {"segmentor": config.segmentor_steps, "refiner": config.refiner_steps}
     order = stages(config.loss)
     names = [stage.name for stage in order]
+    model.to(memory_format=torch.channels_last)
     first = names.index(run.state.stage) if run.state.stage in names else 0
 
     def draw(rng: np.random.Generator) -> Batch:

@@ -1,7 +1,7 @@
 import torch
 
 from training.model.bank import Bank, cells, coreset, distance
-from training.prepare import place_pull
+from training.neighbours import Neighbours
 
 
 def _bank() -> Bank:
@@ -84,7 +84,7 @@ def _goods(places_alike: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor
 
 def test_place_counts_where_parts_lie_alike_and_nowhere_else() -> None:
     generator = torch.Generator().manual_seed(1)
-    fixed, loose = (place_pull(*_goods(alike), generator) for alike in (True, False))
+    fixed, loose = (Neighbours(*_goods(alike), generator).pull for alike in (True, False))
     assert fixed > 4.0
     assert loose < 1.0
 

@@ -8,9 +8,10 @@ import torch
 
 from engine.types import InputError
 from tests.training.micro import SIDE, micro_model
+from training.axes import fit_axes
 from training.cache import FeatureCache, Good
 from training.datasets.mvtec import Sample
-from training.prepare import fill_bank, fit_axes, read_goods
+from training.prepare import fill_bank, read_goods
 
 ROWS = 20
 

@@ -60,6 +60,11 @@ def bump(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
     return _f32(picture + rng.uniform(30, 110) * relief[..., None])
 
 
+def scratch(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
+    """A groove: what lies beneath shows through, and one flank catches the light."""
+    return bump(tint(picture, shape, donor, rng), shape, donor, rng)
+
+
 def erase(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
     """What stood there is gone: the surroundings grow over it (Telea 2004)."""
     hole = (cv2.dilate(shape, np.ones((3, 3))) > 0.3).astype(np.uint8)
@@ -104,6 +109,7 @@ KINDS: dict[str, tuple[Kind, tuple[Callable[[int, Rng], Shape], ...]]] = {
     "tint": (tint, (shapes.stroke, shapes.stroke, shapes.blob)),
     "shade": (shade, (shapes.blob, shapes.islands, shapes.stroke)),
     "bump": (bump, (shapes.blob, shapes.stroke)),
+    "scratch": (scratch, (shapes.stroke,)),
     "erase": (erase, (_piece, shapes.patch)),
     "cover": (cover, (_piece, _piece, shapes.patch)),
     "smear": (smear, (shapes.blob, shapes.patch)),

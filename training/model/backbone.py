@@ -18,6 +18,7 @@ from engine.types import InputError, MissingError
 from training.config import BackboneConfig
 
 STRIDES = (4, 8, 16)
+FLOOR = 0.01  # of the mean noise, added in every direction
 
 
 class Backbone(nn.Module):
@@ -41,9 +42,8 @@ class Backbone(nn.Module):
 
 
 class Axes(nn.Module):
-    """Principal axes of features: fitted once on good parts, then constant.
-
-    They keep distances and make the bank cheaper to hold and to search.
+    """Directions of features, fitted once and then constant: what damage moves, in units of what
+    good parts differ by. They sharpen distances, and make the bank cheaper to hold and to search.
     """
 
     weight: Tensor
@@ -59,14 +59,19 @@ class Axes(nn.Module):
         bias = -(self.weight @ self.offset)
         return F.conv2d(features, self.weight[..., None, None], bias)
 
-    def fit(self, rows: Tensor) -> None:
-        """The first axes of ``rows (N, C)``, scaled to unit mean variance."""
-        offset, dim = rows.mean(0), self.weight.shape[0]
-        covariance = torch.cov((rows - offset).T.double())
-        values, vectors = torch.linalg.eigh(covariance)
-        kept = values[-dim:].mean().sqrt().float()
-        self.weight.copy_(vectors[:, -dim:].T.float() / kept)
-        self.offset.copy_(offset)
+    def fit(self, rows: Tensor, signal: Tensor, noise: Tensor) -> None:
+        """The axes along which ``signal (M, C)`` is largest against ``noise (K, C)``.
+
+        Fisher's discriminant: ``max vᵀSv / vᵀNv``, scaled to ``vᵀNv = 1``; the mean of ``rows
+        (N, C)`` becomes zero. A little is added to the noise in every direction, for where there
+        is none good parts have just not been seen to differ.
+        """
+        S, N = (x.T.double() @ x.double() / len(x) for x in (signal, noise))
+        floor = (FLOOR * N.diagonal().mean()).clamp(min=1e-12) * torch.eye(len(N))
+        whiten = torch.linalg.inv(torch.linalg.cholesky(N + floor))
+        _, vectors = torch.linalg.eigh(whiten @ S @ whiten.T)
+        self.weight.copy_(vectors[:, -self.weight.shape[0] :].T @ whiten)
+        self.offset.copy_(rows.mean(0))
 
 
 class Neck(nn.Module):

@@ -1,0 +1,109 @@
+"""The axes that tokens and details are seen on: those that damage moves and good parts do not.
+
+Fisher's discriminant. Signal: how synthetic damage moves a feature. Noise: what is left between a
+good part's feature and the nearest on other good parts. Principal axes keep what varies most, and
+that is what a place shows, not what is wrong with it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.cache import Good, stacked
+from training.datasets.synthesis import spoil, vary
+from training.losses import soft_target
+from training.model.bank import cells
+from training.model.promptmad import PromptMAD
+from training.neighbours import Neighbours
+from training.seeds import stream, torch_stream
+
+MOST_GOODS = 400  # in all: more take time and add little
+TOKENS_A_PICTURE = 128
+SPOILT = 0.25  # share of a cell's cover from which it is damage
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Places of one good part, and what damage did to the features of others.
+
+    ``tokens (n, C)``, their stride-4 cells ``details (n, 4, C4)``, ``place (n, 2)``;
+    ``token_moves (m, C)``, ``detail_moves (k, C4)``.
+    """
+
+    good: Good
+    tokens: Tensor
+    details: Tensor
+    place: Tensor
+    token_moves: Tensor
+    detail_moves: Tensor
+
+
+@torch.no_grad()
+def fit_axes(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
+    """Set the axes of tokens and of details."""
+    generator, rng = torch_stream(seed, "axes"), stream(seed, "axes")
+    donors = rng.permutation(len(goods))
+    every = -(-len(goods) // MOST_GOODS)
+    seen = [
+        _look(model, goods[i], goods[int(donors[i])], rng, generator)
+        for i in range(0, len(goods), every)
+    ]
+    token_noise, detail_noise = _differences(seen, generator)
+    model.neck.axes.fit(
+        torch.cat([s.tokens for s in seen]), torch.cat([s.token_moves for s in seen]), token_noise
+    )
+    model.detail.fit(
+        torch.cat([s.details for s in seen]).flatten(0, 1),
+        torch.cat([s.detail_moves for s in seen]),
+        detail_noise,
+    )
+
+
+def _look(
+    model: PromptMAD, good: Good, donor: Good, rng: np.random.Generator, generator: torch.Generator
+) -> Sight:
+    clean = vary(good.image, rng)
+    spoilt = spoil(clean, donor.image, rng)
+    f4, f8, f16 = model.backbone(stacked([clean, spoilt.image]))
+    tokens = model.neck.concatenate(f8, f16)
+    h, w = tokens.shape[-2:]
+    keep = torch.randperm(h * w, generator=generator)[:TOKENS_A_PICTURE]
+    details = F.pixel_unshuffle(f4[:1], 2)[0].unflatten(0, (-1, 4))
+    return Sight(
+        good,
+        tokens[0].flatten(1).T[keep],
+        details.flatten(2).permute(2, 1, 0)[keep],
+        cells(h, w)[keep],
+        _moves(tokens, spoilt.mask),
+        _moves(f4, spoilt.mask),
+    )
+
+
+def _moves(features: Tensor, mask: np.ndarray) -> Tensor:
+    """``(2, C, h, w)`` of a part clean and spoilt → differences where it is spoilt, ``(m, C)``.
+
+    Scaled so that a large stain counts no more than a scratch.
+    """
+    spoilt = soft_target([mask], features.shape[-1])[0, 0] > SPOILT
+    moves = (features[1] - features[0])[:, spoilt].T
+    return moves / max(1, len(moves)) ** 0.5
+
+
+def _differences(seen: Sequence[Sight], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Between nearest places of different good parts of a product: of tokens, and of details."""
+    token_noise, detail_noise = [], []
+    for product in sorted({s.good.product for s in seen}):
+        own = [s for s in seen if s.good.product == product]
+        tokens, details, place = (
+            torch.cat([getattr(s, name) for s in own]) for name in ("tokens", "details", "place")
+        )
+        owner = torch.cat([torch.full((len(s.tokens),), s.good.id) for s in own])
+        found = Neighbours(tokens, place, owner, generator)
+        nearest = found.nearest(found.pull)
+        token_noise.append(tokens[found.asking] - tokens[nearest])
+        detail_noise.append((details[found.asking] - details[nearest]).flatten(0, 1))
+    return torch.cat(token_noise), torch.cat(detail_noise)
