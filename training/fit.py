@@ -50,7 +50,7 @@ def fit(
     that gets no step at all is refused: both are :class:`InputError`.
     """
     config = run.spec.config
-    fabric = Fabric(accelerator="cpu", devices=1, precision=_precision(config.precision))
+    fabric = Fabric(accelerator="cpu", devices=1, precision=precision_here(config.precision))
     parameters = list(stage.parameters(model))
     optimiser = optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
     if run.state.stage != stage.name:
@@ -87,7 +87,8 @@ def schedule(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
 
 
-def _precision(wanted: Precision) -> Literal["32-true", "bf16-mixed"]:
+def precision_here(wanted: Precision) -> Literal["32-true", "bf16-mixed"]:
+    """``auto`` settled by what this CPU multiplies in hardware."""
     if wanted != "auto":
         return wanted
     has = torch.cpu.get_capabilities()

@@ -10,7 +10,7 @@ from torch import Tensor, nn, optim
 
 from engine.types import InputError
 from tests.training.micro import CONFIG
-from training.fit import fit, schedule
+from training.fit import fit, precision_here, schedule
 from training.run import Run, open_run
 from training.spec import RunSpec
 
@@ -175,6 +175,16 @@ def test_optimiser_state_survives_the_checkpoint(tmp_path: Path) -> None:
         assert ours.keys() == theirs.keys()
         for key in ours:
             torch.testing.assert_close(ours[key], theirs[key])
+
+
+@pytest.mark.parametrize(
+    ("has", "chosen"),
+    [({}, "32-true"), ({"avx512_bf16": True}, "bf16-mixed"), ({"amx_bf16": True}, "bf16-mixed")],
+)
+def test_bf16_is_for_cpus_that_have_it(has: dict, chosen: str, monkeypatch) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: has)
+    assert precision_here("auto") == chosen
+    assert precision_here("bf16-mixed") == "bf16-mixed"
 
 
 def test_the_rate_warms_up_and_cools_down() -> None:
