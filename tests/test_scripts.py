@@ -79,7 +79,7 @@ def test_a_whole_environment_is_kept(setup: ModuleType, monkeypatch: pytest.Monk
     _make_venv_without_pip(setup)
     # Stands for ensurepip, which takes seconds: a module that answers like pip.
     site = subprocess.run(
-        [setup.program("python"), "-c", "import site; print(site.getsitepackages()[-1])"],
+        [setup.program("python"), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         capture_output=True,
         text=True,
         check=True,
