@@ -53,7 +53,7 @@ class Bank(nn.Module):
         q, bank = query.flatten(2).transpose(1, 2), self.tokens[product].float()
         pull = self.pull[product][:, None, None]
         here, there = pull * cells(h, w).to(q), pull * self.place[product]
-        d2 = _squared_distances(torch.cat([q, here], 2), torch.cat([bank, there], 2))
+        d2 = _likeness(q, bank) + _apart(here, there)
         if leave_out is not None:
             own = self.owner[product] == leave_out[:, None]
             d2 = d2.masked_fill(own[:, None], torch.inf)
@@ -86,9 +86,21 @@ def _length(vectors: Tensor) -> Tensor:
     return (vectors.square().sum(1, keepdim=True) + 1e-6).sqrt()
 
 
-def _squared_distances(q: Tensor, bank: Tensor) -> Tensor:
-    """``(B, N, K)`` up to a constant per query: |b|² - 2 q·b orders like |q - b|²."""
+def _likeness(q: Tensor, bank: Tensor) -> Tensor:
+    """``(B, N, K)``, |b|² - 2 q·b: orders like |q - b|². From the middle of the product's tokens,
+    since what two large numbers differ by is lost in bf16.
+    """
+    middle = bank.mean(1, keepdim=True)
+    q, bank = q - middle, bank - middle
     return bank.square().sum(2)[:, None] - 2 * q @ bank.transpose(1, 2)
+
+
+def _apart(here: Tensor, there: Tensor) -> Tensor:
+    """``(B, N, K)``, squared, of ``(B, N, 2)`` and ``(B, K, 2)``: by differences, which are exact
+    in any precision where they are small.
+    """
+    row, column = (here[..., i, None] - there[:, None, :, i] for i in range(2))
+    return row.square() + column.square()
 
 
 def coreset(tokens: Tensor, size: int, generator: torch.Generator) -> Tensor:
