@@ -19,6 +19,7 @@ from training.losses import soft_target
 from training.model.bank import cells
 from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours
+from training.prepare import spread
 from training.seeds import stream, torch_stream
 
 MOST_GOODS = 400  # in all: more take time and add little
@@ -46,12 +47,9 @@ class Sight:
 def fit_axes(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
     """Set the axes of tokens and of details."""
     generator, rng = torch_stream(seed, "axes"), stream(seed, "axes")
-    donors = rng.permutation(len(goods))
-    every = -(-len(goods) // MOST_GOODS)
-    seen = [
-        _look(model, goods[i], goods[int(donors[i])], rng, generator)
-        for i in range(0, len(goods), every)
-    ]
+    some = spread(goods, MOST_GOODS)
+    donors = [some[i] for i in rng.permutation(len(some))]
+    seen = [_look(model, *pair, rng, generator) for pair in zip(some, donors, strict=True)]
     token_noise, detail_noise = _differences(seen, generator)
     model.neck.axes.fit(
         torch.cat([s.tokens for s in seen]), torch.cat([s.token_moves for s in seen]), token_noise

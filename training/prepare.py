@@ -50,7 +50,7 @@ def fill_bank(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
     generator, bank = torch_stream(seed, "bank"), model.bank
     size = model.config.bank_tokens
     for product in range(len(bank.tokens)):
-        own = [g for g in goods if g.product == product][:MOST_GOODS]
+        own = spread([g for g in goods if g.product == product], MOST_GOODS)
         found = _candidates(model, own, CANDIDATES * size, generator)
         pull = Neighbours(found.tokens, found.place, found.owner, generator).pull
         kept = coreset(torch.cat([found.tokens, pull * found.place], 1), size, generator)
@@ -59,6 +59,12 @@ def fill_bank(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
         bank.place[product] = found.place[kept]
         bank.owner[product] = found.owner[kept]
         bank.pull[product] = pull
+
+
+def spread(goods: Sequence[Good], most: int) -> Sequence[Good]:
+    """At most so many, evenly from first to last: pictures lie in the order they were taken."""
+    count = min(most, len(goods))
+    return [goods[i * len(goods) // count] for i in range(count)]
 
 
 class _Candidates(NamedTuple):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.types import Image, Mask
-from training.cache import Good
+from training.cache import Good, stacked
 from training.config import LossConfig, TrainConfig
 from training.datasets import shapes
 from training.datasets.mvtec import train_goods
@@ -103,10 +103,10 @@ def pretrain(run: Run, report: Report) -> Path:
 
 
 def _batch(goods: Sequence[Good], rng: np.random.Generator, config: TrainConfig) -> PretextBatch:
-    drawn = [_crops(goods, rng) for _ in range(config.batch // CROPS_A_PICTURE)]
+    drawn = [_crops(goods, rng) for _ in range(-(-config.batch // CROPS_A_PICTURE))]
     rows = [crop for crops in drawn for crop in crops]
     return PretextBatch(
-        torch.from_numpy(np.stack([image for image, _, _ in rows])),
+        stacked([image for image, _, _ in rows]),
         soft_target([mask for _, mask, _ in rows], rows[0][0].shape[0] // 4),
         torch.tensor([product for _, _, product in rows]),
     )

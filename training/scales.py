@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 
 from engine.types import Image
-from training.cache import Good
+from training.cache import Good, stacked
 from training.datasets.synthesis import Synthetic, spoil
 from training.losses import soft_target
 from training.model.promptmad import Fusion, PromptMAD, enlarge
@@ -76,7 +76,7 @@ def _maps(model: PromptMAD, pictures: Sequence[Image], product: int) -> Tensor:
 
 
 def _maps_of(model: PromptMAD, picture: Image, product: int) -> Tensor:
-    index, image = torch.tensor([product]), torch.from_numpy(picture)[None]
+    index, image = torch.tensor([product]), stacked([picture])
     f = model.features(image)
     c = model.coarse(f, model.bank(f.tokens, index), index)
     logit = model.refine(c)

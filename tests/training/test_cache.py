@@ -11,7 +11,7 @@ from tests.training.micro import SIDE, micro_model
 from training.axes import fit_axes
 from training.cache import FeatureCache, Good
 from training.datasets.mvtec import Sample
-from training.prepare import fill_bank, read_goods
+from training.prepare import fill_bank, read_goods, spread
 
 ROWS = 20
 
@@ -62,6 +62,12 @@ def test_a_disk_without_room_is_told_before_it_is_full(
     with pytest.raises(InputError, match="make room"):
         FeatureCache(tmp_path, ROWS, micro_model())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_some_of_many_goods_are_taken_from_first_to_last() -> None:
+    goods = [Good(i, 0, np.zeros((1, 1, 3), np.uint8)) for i in range(10)]
+    assert [g.id for g in spread(goods, 4)] == [0, 2, 5, 7]
+    assert spread(goods, 99) == goods
 
 
 def test_goods_held_out_feed_neither_bank_nor_training(

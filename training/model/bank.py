@@ -52,13 +52,13 @@ class Bank(nn.Module):
         h, w = query.shape[-2:]
         q, bank = query.flatten(2).transpose(1, 2), self.tokens[product].float()
         pull = self.pull[product][:, None, None]
-        here, there = pull * cells(h, w).to(q), pull * self.place[product]
-        d2 = _likeness(q, bank) + _apart(here, there)
+        here, there = cells(h, w).to(q), self.place[product]
+        d2 = _likeness(q, bank) + pull.square() * _apart(here, there)
         if leave_out is not None:
             own = self.owner[product] == leave_out[:, None]
             d2 = d2.masked_fill(own[:, None], torch.inf)
         nearest = d2.argmin(2, keepdim=True)
-        moved = _picked(there, nearest, h) - here.transpose(1, 2).unflatten(2, (h, w))
+        moved = pull[..., None] * (_picked(there, nearest, h) - here.T.unflatten(1, (h, w)))
         details = _picked(self.details[product].float(), nearest, h)
         return Answer(_picked(bank, nearest, h), F.pixel_shuffle(details, 2), _length(moved))
 
@@ -96,10 +96,10 @@ def _likeness(q: Tensor, bank: Tensor) -> Tensor:
 
 
 def _apart(here: Tensor, there: Tensor) -> Tensor:
-    """``(B, N, K)``, squared, of ``(B, N, 2)`` and ``(B, K, 2)``: by differences, which are exact
-    in any precision where they are small.
+    """``(B, N, K)``, squared cells, of ``(N, 2)`` and ``(B, K, 2)``: differences of half numbers,
+    which are exact in any precision.
     """
-    row, column = (here[..., i, None] - there[:, None, :, i] for i in range(2))
+    row, column = (here[:, i, None] - there[:, None, :, i] for i in range(2))
     return row.square() + column.square()
 
 
