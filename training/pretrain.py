@@ -29,7 +29,7 @@ from training.prepare import read_goods
 from training.report import Report
 from training.run import Run, save_tensors
 
-STEPS = 6000
+STEPS = 9000
 CROPS_A_PICTURE = 2
 
 

@@ -60,8 +60,8 @@ def bump(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
     return _f32(picture + rng.uniform(30, 110) * relief[..., None])
 
 
-def scratch(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
-    """A groove: what lies beneath shows through, and one flank catches the light."""
+def relief(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
+    """A tone and a height of its own, one flank in the light: a groove, a drop on the part."""
     return bump(tint(picture, shape, donor, rng), shape, donor, rng)
 
 
@@ -99,7 +99,7 @@ def shift(picture: Picture, shape: Shape, donor: Picture, rng: Rng) -> Picture:
 
 
 def _piece(side: int, rng: Rng) -> Shape:
-    """A spot of the size of things that go missing."""
+    """A spot of the size of things that go missing, or that drop on a part."""
     return shapes.blob(side, rng, radius=(0.02, 0.09))
 
 
@@ -109,7 +109,8 @@ KINDS: dict[str, tuple[Kind, tuple[Callable[[int, Rng], Shape], ...]]] = {
     "tint": (tint, (shapes.stroke, shapes.stroke, shapes.blob)),
     "shade": (shade, (shapes.blob, shapes.islands, shapes.stroke)),
     "bump": (bump, (shapes.blob, shapes.stroke)),
-    "scratch": (scratch, (shapes.stroke,)),
+    "scratch": (relief, (shapes.stroke,)),
+    "lump": (relief, (_piece,)),
     "erase": (erase, (_piece, shapes.patch)),
     "cover": (cover, (_piece, _piece, shapes.patch)),
     "smear": (smear, (shapes.blob, shapes.patch)),
