@@ -85,7 +85,7 @@ class TrainConfig(Frozen):
     clean_share: Share = 0.25
     """Share of those that carry no anomaly, so that the segmentor meets unspoilt parts too."""
     held_out: Share = 0.15
-    """Share of the goods kept from bank and training, to set scales and fusion weights."""
+    """Share of the goods kept from bank and training, to set scales."""
     batch: Count = 16
     segmentor_steps: Count = 2600
     refiner_steps: Count = 700

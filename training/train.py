@@ -43,7 +43,7 @@ def train(run: Run, report: Report) -> Path:
     cache = _fill_cache(model, goods, run, report)
     _fit_stages(model, cache, run, report)
     report("setting scales", 0.0, "")
-    fit_scales(model, goods.held_out, config.seed)
+    fit_scales(model, goods.held_out)
     report("exporting the bundle", 0.0, "")
     return export_bundle(model, table, run, len(samples))
 

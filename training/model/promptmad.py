@@ -59,19 +59,18 @@ class Words(nn.Module):
 class Fusion(nn.Module):
     """Refined logit and distance → one raw map and one raw score, on scales set by good parts.
 
-    Per product: ``z = (v - centre) / spread`` for each of the two maps, then a weighted sum.
+    Per product ``z = (v - centre) / spread`` for each of the two maps, then the larger: what the
+    segmentor was never shown may still be strange to the memory, and the other way round.
     """
 
     centre: Tensor
     spread: Tensor
-    weight: Tensor
 
     def __init__(self, products: int, score_top: float) -> None:
         super().__init__()
         self.score_top = score_top
         self.register_buffer("centre", torch.zeros(products, 2))
         self.register_buffer("spread", torch.ones(products, 2))
-        self.register_buffer("weight", torch.full((products,), 0.5))
 
     def channels(self, logit: Tensor, distance: Tensor, product: Tensor) -> Tensor:
         """Both maps on their scales: ``(B, 2, s, s)``, segmentor first."""
@@ -81,9 +80,7 @@ class Fusion(nn.Module):
 
     def forward(self, logit: Tensor, distance: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, s, s)`` and score ``(B,)``."""
-        z = self.channels(logit, distance, product)
-        share = self.weight[product][:, None, None]
-        fused = share * z[:, 0] + (1 - share) * z[:, 1]
+        fused = self.channels(logit, distance, product).amax(1)
         return fused, self.score(fused)
 
     def score(self, fused: Tensor) -> Tensor:

@@ -1,0 +1,50 @@
+"""Scales come from good parts alone, and neither map can silence the other."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training.micro import SIDE, micro_model
+from training.cache import Good, stacked
+from training.model.promptmad import Fusion, PromptMAD
+from training.scales import fit_scales
+
+
+def goods(count: int) -> list[Good]:
+    rng = np.random.default_rng(3)
+    levels = (SIDE, SIDE, 3)
+    return [Good(i, i % 2, rng.integers(0, 256, levels, dtype=np.uint8)) for i in range(count)]
+
+
+def channels(model: PromptMAD, good: Good) -> torch.Tensor:
+    product, image = torch.tensor([good.product]), stacked([good.image])
+    f = model.features(image)
+    c = model.coarse(f, model.bank(f.tokens, product), product)
+    return model.fusion.channels(model.refine(c), c.distance, product)
+
+
+@torch.no_grad()
+def test_on_both_maps_the_median_is_0_and_the_strangest_in_fifty_1() -> None:
+    model, held_out = micro_model(), goods(22)
+    fit_scales(model, held_out)
+    for product in range(2):
+        z = torch.cat([channels(model, g) for g in held_out if g.product == product])
+        medians = z.transpose(0, 1).flatten(1).median(1).values
+        torch.testing.assert_close(medians, torch.zeros(2), atol=1e-4, rtol=0)
+        scores = torch.stack([model.fusion.score(z[:, i]) for i in range(2)])
+        strange = torch.quantile(scores, 0.98, dim=1)
+        torch.testing.assert_close(strange, torch.ones(2), atol=1e-4, rtol=1e-4)
+        assert (scores.max(1).values > 1).all()
+
+
+@pytest.mark.parametrize("loud", [0, 1])
+def test_what_one_map_says_the_other_cannot_silence(loud: int) -> None:
+    fusion = Fusion(1, score_top=0.01)
+    maps = [torch.zeros(1, 1, 16, 16), torch.zeros(1, 1, 16, 16)]
+    quiet, _ = fusion(maps[0], maps[1], torch.tensor([0]))
+    maps[loud][..., 4:8, 4:8] = 5.0
+    maps[1 - loud][..., 4:8, 4:8] = -9.0
+    fused, score = fusion(maps[0], maps[1], torch.tensor([0]))
+    assert quiet.max() == 0
+    assert fused[0, 5, 5] == 5.0
+    assert score[0] == pytest.approx(5.0)
