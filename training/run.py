@@ -84,14 +84,19 @@ class Run:
         """Load the checkpoint; returns the step at which ``stage`` goes on.
 
         A checkpoint of an earlier stage gives its weights and step 0. :class:`InputError` where
-        the run has come further than its checkpoint says, or that is damaged.
+        the run has come further than its checkpoint says, or that is damaged or of another model.
         """
         if not self._checkpoint.is_file():
             if self.state.stage != "cache" and self.state.step:
                 raise InputError(f"{self.folder} has lost its checkpoint: give a new --out.")
             return 0
         tensors, said = load_tensors(self._checkpoint)
-        model.load_state_dict(_below(MODEL, tensors))
+        try:
+            model.load_state_dict(_below(MODEL, tensors))
+        except RuntimeError as error:  # other layers, or layers of other sizes
+            raise InputError(
+                f"{self.folder} was begun by another version of this program: give a new --out."
+            ) from error
         if said.get("stage") != stage:
             return 0
         _unflatten(optimiser, _below(OPTIMISER, tensors))

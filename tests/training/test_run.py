@@ -124,6 +124,14 @@ def test_a_lost_or_damaged_checkpoint_is_told(tmp_path: Path) -> None:
         open_run(tmp_path / "run", spec()).restore(model, optimiser, "line")
 
 
+def test_a_checkpoint_of_another_model_is_told(tmp_path: Path) -> None:
+    run, model = open_run(tmp_path / "run", spec()), Line()
+    run.save(model, optim.AdamW(model.parameters()), "line", 3)
+    model.layer = nn.Linear(4, 1)  # as a later version may have it
+    with pytest.raises(InputError, match="begun by another version"):
+        run.restore(model, optim.AdamW(model.parameters()), "line")
+
+
 def test_a_run_that_never_began_may_be_asked_for_otherwise(tmp_path: Path) -> None:
     """The mend of a wrong option is the right option, in the same folder."""
     open_run(tmp_path / "run", spec())
