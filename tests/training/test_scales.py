@@ -40,11 +40,26 @@ def test_on_both_maps_the_median_is_0_and_the_strangest_in_fifty_1() -> None:
 @pytest.mark.parametrize("loud", [0, 1])
 def test_what_one_map_says_the_other_cannot_silence(loud: int) -> None:
     fusion = Fusion(1, score_top=0.01)
+    level = 5.0 if loud == 0 else 1.9
     maps = [torch.zeros(1, 1, 16, 16), torch.zeros(1, 1, 16, 16)]
     quiet, _ = fusion(maps[0], maps[1], torch.tensor([0]))
-    maps[loud][..., 4:8, 4:8] = 5.0
+    maps[loud][..., 4:8, 4:8] = level
     maps[1 - loud][..., 4:8, 4:8] = -9.0
     fused, score = fusion(maps[0], maps[1], torch.tensor([0]))
     assert quiet.max() == 0
-    assert fused[0, 5, 5] == 5.0
-    assert score[0] == pytest.approx(5.0)
+    assert fused[0, 5, 5] == pytest.approx(level)
+    assert score[0] == pytest.approx(level)
+
+
+def test_a_sure_segmentor_marks_alone_and_its_score_never_falls_below_its_own() -> None:
+    fusion = Fusion(1, score_top=0.04)
+    strange = torch.full((1, 1, 16, 16), 3.0)
+    marks, scores = [], []
+    for level in (0.0, 1.9, 2.5, 3.5, 4.5):
+        segmented = torch.zeros(1, 1, 16, 16)
+        segmented[..., 4:10, 4:10] = level
+        fused, score = fusion(segmented, strange, torch.tensor([0]))
+        marks.append(float(fused[0, 15, 15]))
+        scores.append(float(score) - level)
+    assert marks == pytest.approx([3.0, 3.0, 2.25, 0.75, 0.0])
+    assert min(scores) >= -1e-6

@@ -20,6 +20,9 @@ from training.model.reconstruct import Reconstructor
 from training.model.refine import Denoiser, noise_share, step_down, to_map
 from training.model.segmentor import Segmentor
 
+SURE = (2.0, 4.0)
+"""Scores of the segmentor between which the memory falls silent. Limits lie below the first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Features:
@@ -60,7 +63,8 @@ class Fusion(nn.Module):
     """Refined logit and distance → one raw map and one raw score, on scales set by good parts.
 
     Per product ``z = (v - centre) / spread`` for each of the two maps, then the larger: what the
-    segmentor was never shown may still be strange to the memory, and the other way round.
+    segmentor was never shown may still be strange to the memory, and the other way round. Where
+    the segmentor is sure by itself the memory falls silent, whose marks are far less sharp.
     """
 
     centre: Tensor
@@ -80,8 +84,15 @@ class Fusion(nn.Module):
 
     def forward(self, logit: Tensor, distance: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, s, s)`` and score ``(B,)``."""
-        fused = self.channels(logit, distance, product).amax(1)
+        segmented, strange = self.channels(logit, distance, product).unbind(1)
+        fused = torch.maximum(segmented, strange * self._needed(segmented))
         return fused, self.score(fused)
+
+    def _needed(self, segmented: Tensor) -> Tensor:
+        """How much the memory has to say, 1 to 0, as the segmentor's own score rises: (B, 1, 1)."""
+        unsure, sure = SURE
+        share = (sure - self.score(segmented)) / (sure - unsure)
+        return share.clamp(0, 1)[:, None, None]
 
     def score(self, fused: Tensor) -> Tensor:
         """Mean of the strongest pixels of a 3×3-averaged map: one hot pixel is no defect."""
