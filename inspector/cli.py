@@ -71,19 +71,30 @@ class CommandGroup(TyperGroup):
 
 
 def summary(entry: metadata.EntryPoint) -> str:
-    """The first line of a command's docstring, read from its source without importing it."""
+    """The first line of a command's docstring, read from its source without importing it.
+
+    A group of commands is no function: its module's docstring speaks for it.
+    """
     spec = find_spec(entry.module)
     if spec is None or spec.origin is None:
         return ""
-    for node in ast.parse(Path(spec.origin).read_bytes()).body:
+    module = ast.parse(Path(spec.origin).read_bytes())
+    for node in module.body:
         if isinstance(node, ast.FunctionDef) and node.name == entry.attr:
-            return (ast.get_docstring(node) or "").partition("\n")[0]
-    return ""
+            return _first_line(node)
+    return _first_line(module)
+
+
+def _first_line(node: ast.FunctionDef | ast.Module) -> str:
+    return (ast.get_docstring(node) or "").partition("\n")[0]
 
 
 def _load(entry: metadata.EntryPoint) -> Any:
+    found = entry.load()
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
     alone = typer.Typer(add_completion=False)
-    alone.command(entry.name)(entry.load())
+    alone.command(entry.name)(found)
     return typer.main.get_command(alone)
 
 

@@ -1,16 +1,15 @@
 """The commands of `training`. Torch is imported when a command runs, not when help is asked."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from training.report import Report
+from training.console import names, progress
 
-Data = Annotated[Path, typer.Option(help="Folder of products in MVTec-AD layout.")]
+Data = Annotated[
+    Path, typer.Option(help="Data set: MVTec-AD, BTAD or VisA layout, or a manifest.csv.")
+]
 Products = Annotated[str, typer.Option(help="Products, separated by commas; all if not given.")]
 Config = Annotated[str, typer.Option(help="Name of the configuration.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; give it again to resume.")]
@@ -43,7 +42,7 @@ def train(
     spec = make_spec(
         "train",
         data,
-        _names(products),
+        names(products),
         config,
         minutes=minutes,
         seed=seed,
@@ -51,7 +50,7 @@ def train(
         clip_model=clip_model,
         clip_weights=clip_weights,
     )
-    with _progress() as report:
+    with progress() as report:
         bundle = run_stages(open_run(out, spec), report)
     typer.echo(str(bundle))
 
@@ -69,8 +68,8 @@ def pretrain(
     from training.run import open_run
     from training.spec import make_spec
 
-    spec = make_spec("pretrain", data, _names(products), config, minutes=minutes, seed=seed)
-    with _progress() as report:
+    spec = make_spec("pretrain", data, names(products), config, minutes=minutes, seed=seed)
+    with progress() as report:
         weights = run_pretext(open_run(out, spec), report)
     typer.echo(str(weights))
 
@@ -88,31 +87,9 @@ def evaluate(
     from training.evaluate import as_json, as_table
     from training.evaluate import evaluate as measure_bundle
 
-    with _progress() as report:
-        result = measure_bundle(bundle, data, _names(products), steps, report)
+    with progress() as report:
+        result = measure_bundle(bundle, data, names(products), steps, report)
     if json:
         typer.echo(as_json(result))
     else:
         as_table(result)
-
-
-def _names(products: str) -> list[str]:
-    return [name.strip() for name in products.split(",") if name.strip()]
-
-
-@contextmanager
-def _progress() -> "Iterator[Report]":
-    """A bar a stage on stderr: what, how far, loss, time left."""
-    from rich.console import Console
-    from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True)) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def report(what: str, share: float, note: str) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=1.0, note=note)
-            bar.update(tasks[what], completed=min(1.0, share), note=note)
-
-        yield report

@@ -20,7 +20,8 @@ from engine.bundle import read_bundle
 from engine.detector import Detector
 from engine.pictures import read_picture
 from engine.types import Mask, ScoreMap, UnknownProductError
-from training.datasets.mvtec import Sample, chosen_products, evaluation_samples, load_mask
+from training.datasets.dataset import read_dataset
+from training.datasets.sample import Sample, load_mask
 from training.metrics import Metrics, measure
 from training.report import Report
 
@@ -51,7 +52,9 @@ def evaluate(
     """Build the bundle for this machine, in f32, and measure it."""
     opened = read_bundle(bundle)
     known = opened.manifest.products
-    names = chosen_products(data, wanted or [p for p in known if (data / p).is_dir()], "test")
+    dataset = read_dataset(data)
+    both = [p for p in known if p in dataset.products("test")]
+    names = dataset.chosen(wanted or both, "test")
     for name in names:
         if name not in known:
             raise UnknownProductError(name, known)
@@ -59,7 +62,7 @@ def evaluate(
     with TemporaryDirectory(prefix="promptmad-") as folder:
         plan = build(bundle, Path(folder) / "plan", steps=taken)
         with Detector.open(plan) as detector:
-            samples = {name: evaluation_samples(data, name) for name in names}
+            samples = {name: dataset.test(name) for name in names}
             results = {n: _measure(detector, s, report) for n, s in samples.items()}
     counts = {name: len(s) for name, s in samples.items()}
     return Evaluation(str(bundle), opened.sha256, taken, results, counts)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from engine.types import InputError
 from training.cache import Good, stacked
-from training.datasets.mvtec import Sample, load
+from training.datasets.sample import Sample, load
 from training.model.bank import cells, coreset
 from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours

@@ -18,7 +18,7 @@ from engine.types import Image, Mask
 from training.cache import Good, stacked
 from training.config import LossConfig, TrainConfig
 from training.datasets import shapes
-from training.datasets.mvtec import train_goods
+from training.datasets.dataset import read_dataset
 from training.datasets.synthesis import spoil, vary
 from training.export import LICENCE, ORIGIN
 from training.fit import fit
@@ -87,7 +87,7 @@ def pretrain(run: Run, report: Report) -> Path:
     spec, config = run.spec, run.spec.config
     torch.manual_seed(config.seed)
     report("reading good parts", 0.0, "")
-    samples = [s for product in spec.products for s in train_goods(spec.data, product)]
+    samples = read_dataset(spec.data).train_goods(spec.products)
     goods = read_goods(samples, config.model.input_px, config.held_out, config.seed).fitted
     backbone = Backbone(config.model.backbone)
     model = Pretext(backbone, len(spec.products)).to(memory_format=torch.channels_last)

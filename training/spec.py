@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.types import InputError
 from training.config import TrainConfig, config_named
-from training.datasets.mvtec import chosen_products, snapshot_sha256, train_goods
+from training.datasets.dataset import read_dataset, snapshot_sha256
 
 
 class WeightFile(BaseModel):
@@ -72,13 +72,13 @@ def make_spec(
     changes: dict[str, float] = {"seed": seed}
     if minutes is not None:
         changes["minutes"] = minutes
-    names = chosen_products(data, products)
-    samples = [s for name in names for s in train_goods(data, name)]
+    dataset = read_dataset(data)
+    names = dataset.chosen(products)
     return RunSpec(
         kind=kind,
         config=TrainConfig.model_validate(chosen.model_dump() | changes),
         data=data.resolve(),
-        data_sha256=snapshot_sha256(samples, data),
+        data_sha256=snapshot_sha256(dataset.train_goods(names), data),
         products=tuple(names),
         backbone_weights=WeightFile.of(backbone_weights),
         clip_model=clip_model,

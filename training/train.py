@@ -7,7 +7,7 @@ import torch
 
 from training.axes import fit_axes
 from training.cache import Batch, FeatureCache
-from training.datasets.mvtec import train_goods
+from training.datasets.dataset import read_dataset
 from training.export import export_bundle
 from training.fit import fit
 from training.model.backbone import load_backbone
@@ -37,7 +37,7 @@ def train(run: Run, report: Report) -> Path:
     backbone = load_backbone(config.model.backbone, _path(spec.backbone_weights))  # shows at once
     model = PromptMAD(config.model, backbone, torch.from_numpy(table.embeddings)).eval()
     report("reading good parts", 0.0, "")
-    samples = [s for product in spec.products for s in train_goods(spec.data, product)]
+    samples = read_dataset(spec.data).train_goods(spec.products)
     goods = read_goods(samples, config.model.input_px, config.held_out, config.seed)
     _prepare(model, goods, run, report)
     cache = _fill_cache(model, goods, run, report)

@@ -10,7 +10,7 @@ from engine.types import InputError
 from tests.training.micro import SIDE, micro_model
 from training.axes import fit_axes
 from training.cache import FeatureCache, Good
-from training.datasets.mvtec import Sample
+from training.datasets.sample import Sample
 from training.prepare import fill_bank, read_goods, spread
 
 ROWS = 20
@@ -76,7 +76,7 @@ def test_goods_held_out_feed_neither_bank_nor_training(
     rng = np.random.default_rng(1)
     picture = lambda *_: rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)  # noqa: E731
     monkeypatch.setattr("training.prepare.load", picture)
-    samples = [Sample(tmp_path / f"{i}.png", "ab"[i % 2], "good") for i in range(20)]
+    samples = [Sample(tmp_path / f"{i}.png", "ab"[i % 2], "train") for i in range(20)]
     goods = read_goods(samples, SIDE, held_out=0.3, seed=0)
     fitted, held_out = ({g.id for g in part} for part in (goods.fitted, goods.held_out))
     assert len(held_out) == 6

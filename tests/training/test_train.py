@@ -12,11 +12,10 @@ import torch
 from typer.testing import CliRunner
 
 from engine.bundle import read_bundle
-from engine.types import InputError, UnknownProductError
+from engine.types import InputError
 from inspector.cli import app
 from tests.training.micro import CONFIG, write_goods, write_weights
 from training.config import CONFIGS
-from training.datasets.mvtec import chosen_products, evaluation_samples, load_mask, train_goods
 from training.prompts import ClipEncoder, HashEncoder, build_table
 from training.run import load_tensors, open_run
 from training.spec import make_spec
@@ -98,29 +97,6 @@ def test_too_few_goods_are_refused(tmp_path: Path) -> None:
     code, said = _train(data, tmp_path / "run", write_weights(tmp_path / "w.safetensors"))
     assert code == 2
     assert "strip has 2 good pictures" in " ".join(said.split())
-
-
-def test_products_and_samples_of_a_folder(data: Path) -> None:
-    assert chosen_products(data, []) == ["gear_wheel", "strip"]
-    with pytest.raises(UnknownProductError):
-        chosen_products(data, ["bolt"])
-    with pytest.raises(InputError, match="holds no product"):
-        chosen_products(data / "strip", [])
-    assert len(train_goods(data, "strip")) == 8
-    defects = [s for s in evaluation_samples(data, "strip") if s.is_defective]
-    assert len(defects) == 4
-    assert load_mask(defects[0], 64).sum() == 14 * 16
-
-
-def test_a_mask_of_another_size_is_refused(tmp_path: Path) -> None:
-    import cv2
-
-    data = write_goods(tmp_path, "strip", defects=1)
-    mask = data / "strip" / "ground_truth" / "spot" / "000_mask.png"
-    cv2.imwrite(str(mask), np.zeros((10, 12), np.uint8))
-    sample = next(s for s in evaluation_samples(data, "strip") if s.is_defective)
-    with pytest.raises(InputError, match="is 12×10, its picture 64×64"):
-        load_mask(sample, 64)
 
 
 def test_hashed_words_are_stable_and_tell_states_apart() -> None:

@@ -1,0 +1,80 @@
+"""Check, freeze and preview data sets.
+
+What reads pictures is imported when a command runs.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.console import names, progress
+
+dataset = typer.Typer(no_args_is_help=True, help="Check, freeze and preview data sets.")
+
+Data = Annotated[
+    Path, typer.Argument(metavar="DIR", help="MVTec-AD, BTAD or VisA layout, or a manifest.csv.")
+]
+Products = Annotated[str, typer.Option(help="Products, separated by commas; all if not given.")]
+
+
+@dataset.command()
+def validate(
+    data: Data,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Say in words what is wrong with a data set; exit code 1 where something must be mended."""
+    from training.datasets.dataset import read_dataset
+    from training.datasets.findings import as_table, as_text
+    from training.datasets.validate import validate as find
+
+    read = read_dataset(data)
+    with progress() as report:
+        findings = find(read, report)
+    if as_json:
+        typer.echo(as_text(read, findings))
+    else:
+        as_table(read, findings)
+    if any(f.severity == "error" for f in findings):
+        raise typer.Exit(1)
+
+
+@dataset.command()
+def snapshot(
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option(help="The table to write; DIR/manifest.csv if not given.")
+    ] = None,
+) -> None:
+    """Freeze a data set: a manifest.csv with every picture's hash, which training checks."""
+    from training.datasets.dataset import read_dataset
+    from training.datasets.manifest import NAME, write_manifest
+    from training.datasets.snapshot import frozen
+
+    read = read_dataset(data)
+    products = read.chosen([])
+    table = out or data / NAME
+    with progress() as report:
+        write_manifest(table, list(frozen(read, table.parent, report)))
+    typer.echo(f"{table}: {len(read.samples)} pictures of {', '.join(products)}")
+
+
+@dataset.command()
+def preview(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The picture to write, such as sheet.png.")],
+    products: Products = "",
+    config: Annotated[str, typer.Option(help="Configuration, for its size.")] = "promptmad-tiny",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 0,
+) -> None:
+    """Draw a sheet of synthetic anomalies, as training will see them."""
+    from training.config import config_named
+    from training.datasets.dataset import read_dataset
+    from training.datasets.preview import draw_sheet
+
+    side = config_named(config).model.input_px
+    read = read_dataset(data)
+    samples = read.train_goods(read.chosen(names(products)))
+    with progress() as report:
+        draw_sheet(samples, side, seed, out, report)
+    typer.echo(str(out))

@@ -1,0 +1,78 @@
+"""Copies and near copies: the same photograph twice, whatever was done to the file in between.
+
+A test picture that stands in the training set, too, makes every figure too good. Two photographs
+of good parts never agree in noise and pose; a photograph saved again, brightened, turned or
+mirrored does. So what counts is how near two pictures are for pictures of *this* product. Crops
+are not found: a shift by a hundredth makes two pictures of one photograph as strange as two parts.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.types import Image
+
+SIDE = 48
+NEAR = 0.3  # of the usual distance from a good part to the next: nearer is no other photograph
+FEWEST = 8  # goods, below which there is no telling what is usual
+FLAT = 1e-3
+
+Print = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Picture ``second`` looks like ``first``; both count in the order given. ``nearness`` is the
+    distance over the usual one: 0 for the same pixels."""
+
+    first: int
+    second: int
+    nearness: float
+
+
+def fingerprint(image: Image) -> Print:
+    """``(SIDE²,)``: the picture small, grey, without its brightness and contrast."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    small = np.asarray(cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
+    centred = small - small.mean()
+    return (centred / max(float(centred.std()), FLAT)).ravel()
+
+
+def near_copies(prints: Sequence[Print], goods: Sequence[int]) -> Iterator[Pair]:
+    """Of the pictures of one product, those that are too near an earlier one.
+
+    ``goods`` are the indices of good training pictures, which say what is usual: the median
+    distance from each to its nearest. Fewer than :data:`FEWEST` say nothing.
+    """
+    if len(goods) < FEWEST:
+        return
+    stack = np.stack(prints)
+    usual = float(np.median(_nearest(_distances(stack[goods], stack[goods]))))
+    least = np.min([_distances(turned, stack) for turned in _turned(stack)], 0)
+    for second, row in enumerate(least):
+        earlier = row[:second]
+        if second and earlier.min() < NEAR * usual:
+            yield Pair(int(earlier.argmin()), second, float(earlier.min() / usual))
+
+
+def _distances(a: Print, b: Print) -> Print:
+    """Root mean square differences ``(n, m)``."""
+    squares = (a * a).sum(1)[:, None] + (b * b).sum(1) - 2 * a @ b.T
+    return np.asarray(np.sqrt(np.maximum(squares, 0) / a.shape[1]), np.float32)
+
+
+def _nearest(distances: Print) -> Print:
+    """From each to its nearest other, ``(n,)``."""
+    others = distances + np.diag(np.full(len(distances), np.inf, np.float32))
+    return np.asarray(others.min(1), np.float32)
+
+
+def _turned(stack: Print) -> Iterator[Print]:
+    """The eight ways a square picture can lie."""
+    pictures = stack.reshape(-1, SIDE, SIDE)
+    for side in (pictures, pictures[:, :, ::-1]):
+        for quarter in range(4):
+            yield np.rot90(side, quarter, (1, 2)).reshape(len(stack), -1)

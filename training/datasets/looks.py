@@ -1,0 +1,43 @@
+"""What there is to know of a picture in a data set, without keeping its pixels."""
+
+import hashlib
+from dataclasses import dataclass
+
+import cv2
+
+from engine.pictures import read_picture
+from training.datasets.copies import Print, fingerprint
+from training.datasets.sample import Sample
+
+BLANK = 1.0  # grey levels of standard deviation
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """``pixels`` is a hash of them, ``print`` what near copies are told by."""
+
+    sample: Sample
+    width: int
+    height: int
+    is_grey: bool
+    is_blank: bool
+    pixels: str
+    print: Print
+
+    @property
+    def is_training_good(self) -> bool:
+        return self.sample.split == "train" and not self.sample.is_defective
+
+
+def look_at(sample: Sample) -> Look:
+    """:class:`engine.types.InputError` where the picture cannot be read."""
+    image = read_picture(sample.path)
+    return Look(
+        sample,
+        width=image.shape[1],
+        height=image.shape[0],
+        is_grey=bool((image == image[..., :1]).all()),
+        is_blank=float(cv2.meanStdDev(image)[1].max()) < BLANK,
+        pixels=hashlib.sha256(image.tobytes()).hexdigest(),
+        print=fingerprint(image),
+    )

@@ -1,0 +1,65 @@
+"""A data set as one table: ``manifest.csv`` with a row a picture, wherever the pictures lie.
+
+Columns: path, product, split (train or test), label ("good" or the defect's name), mask, sha256,
+source. Paths are relative to the table's folder, or absolute. Only the first four must be filled.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.types import InputError
+from training.datasets.sample import Sample, Split
+
+NAME = "manifest.csv"
+Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+
+
+class Row(BaseModel):
+    """One line of the table, as it is written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    path: Annotated[str, Field(min_length=1)]
+    product: Annotated[str, Field(min_length=1)]
+    split: Split
+    label: Annotated[str, Field(min_length=1)]
+    mask: str = ""
+    sha256: Sha256 = ""
+    source: str = ""
+
+
+def read_manifest(root: Path) -> Iterator[Sample]:
+    """The samples of ``root/manifest.csv``; :class:`InputError` names the first bad line."""
+    for row in rows(root / NAME):
+        mask = root / row.mask if row.mask else None
+        path = root / row.path
+        yield Sample(path, row.product, row.split, row.label, mask, row.sha256, row.source)
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """Every line of the table, checked; lines are counted as an editor counts them."""
+    with path.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte-order mark
+        table = csv.DictReader(file, restkey="more")
+        for values in table:
+            try:
+                yield Row.model_validate(values)
+            except ValidationError as error:
+                first = error.errors()[0]
+                column = ".".join(str(part) for part in first["loc"])
+                raise InputError(
+                    f"{path}, line {table.line_num}, {column}: {first['msg']}. Mend the table."
+                ) from error
+
+
+def write_manifest(path: Path, table: Sequence[Row]) -> None:
+    """The whole table at once: an error leaves what was there."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(Row.model_fields))
+        writer.writeheader()
+        writer.writerows(row.model_dump() for row in table)
+    part.replace(path)

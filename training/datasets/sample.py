@@ -1,0 +1,59 @@
+"""One picture of a data set, and how it is read for the model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import cv2
+import numpy as np
+
+from engine.pictures import read_picture
+from engine.preprocess import resize
+from engine.types import Image, InputError, Mask
+
+Split: TypeAlias = Literal["train", "test"]
+GOOD = "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A picture, what it shows, and what it is for. ``label`` is "good", or names the defect.
+
+    A manifest may say what its file's ``sha256`` was, and from which ``source`` it came.
+    """
+
+    path: Path
+    product: str
+    split: Split
+    label: str = GOOD
+    mask_path: Path | None = None
+    sha256: str = ""
+    source: str = ""
+
+    @property
+    def is_defective(self) -> bool:
+        return self.label != GOOD
+
+
+def load(sample: Sample, side: int) -> Image:
+    """The picture at ``(side, side, 3)``, resized exactly as a station does."""
+    return resize(read_picture(sample.path), side, side)
+
+
+def load_mask(sample: Sample, side: int) -> Mask | None:
+    """The mask at ``(side, side)``: nearest, then > 0. None where a defect has no mask.
+
+    A mask of another size than its picture is an :class:`InputError`.
+    """
+    if not sample.is_defective:
+        return np.zeros((side, side), bool)
+    if sample.mask_path is None:
+        return None
+    mask = read_picture(sample.mask_path)[..., 0]
+    picture = read_picture(sample.path)
+    if mask.shape != picture.shape[:2]:
+        raise InputError(
+            f"The mask {sample.mask_path} is {mask.shape[1]}×{mask.shape[0]}, its picture "
+            f"{picture.shape[1]}×{picture.shape[0]}: make them the same size."
+        )
+    return cv2.resize(mask, (side, side), interpolation=cv2.INTER_NEAREST) > 0

@@ -1,0 +1,169 @@
+"""What is wrong with a data set, in words: before it is trained on, not after."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from engine.pictures import read_picture
+from engine.types import InputError
+from training.datasets.copies import Pair, near_copies
+from training.datasets.dataset import Dataset
+from training.datasets.looks import Look, look_at
+from training.datasets.sample import Sample
+from training.report import Report
+
+FEWEST_GOODS = 4  # training refuses fewer
+FEW_GOODS = 50  # below, a memory has not seen what good parts may look like
+NAMED = 3  # pictures named in a finding; the rest are counted
+
+Severity: TypeAlias = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong. ``paths`` are all the files it is about, below the data set."""
+
+    severity: Severity
+    product: str
+    words: str
+    paths: tuple[str, ...] = ()
+
+
+def validate(dataset: Dataset, report: Report) -> list[Finding]:
+    """Every finding, errors first; :class:`InputError` where there are no pictures at all."""
+    if not dataset.samples:
+        dataset.chosen([])  # which says what was expected
+    findings: list[Finding] = []
+    for product in sorted({s.product for s in dataset.samples}):
+        own = [s for s in dataset.samples if s.product == product]
+        findings += _Check(product, dataset.root).findings(own, report)
+    return sorted(findings, key=lambda f: (f.severity, f.product))
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """The checks of one product's pictures."""
+
+    product: str
+    root: Path
+
+    def findings(self, samples: Sequence[Sample], report: Report) -> Iterator[Finding]:
+        looks: list[Look] = []
+        for i, sample in enumerate(samples):
+            report(f"looking at {self.product}", (i + 1) / len(samples), f"{i + 1} pictures")
+            try:
+                looks.append(look_at(sample))
+                yield from self._mask(looks[-1])
+            except InputError as error:
+                yield self._error(str(error), [sample.path])
+        yield from self._goods(looks)
+        yield from self._sizes_and_modes([x for x in looks if not x.is_blank])
+        yield from self._copies(looks)
+        yield from self._coverage(samples)
+
+    def _mask(self, look: Look) -> Iterator[Finding]:
+        path = look.sample.mask_path
+        if path is None:
+            return
+        mask = read_picture(path)
+        height, width = mask.shape[:2]
+        if (width, height) != (look.width, look.height):
+            yield self._error(
+                f"The mask {self._name(path)} is {width}×{height}, its picture "
+                f"{look.width}×{look.height}: make them the same size.",
+                [path],
+            )
+        elif not mask.any():
+            yield self._error(
+                f"The mask {self._name(path)} marks nothing: draw it, or count the picture "
+                "among the good ones.",
+                [path],
+            )
+
+    def _goods(self, looks: Sequence[Look]) -> Iterator[Finding]:
+        count = sum(x.is_training_good for x in looks)
+        if count < FEWEST_GOODS:
+            yield self._error(f"{count} good pictures to train on: take {FEWEST_GOODS} at least.")
+        elif count < FEW_GOODS:
+            yield self._warning(
+                f"{count} good pictures to train on are few: {FEW_GOODS} or more serve better."
+            )
+        if blank := [x.sample.path for x in looks if x.is_blank]:
+            yield self._error(f"Blank pictures, which show nothing: {self._some(blank)}.", blank)
+        spoilt = [
+            s.path for s in (x.sample for x in looks) if s.split == "train" and s.is_defective
+        ]
+        if spoilt:
+            yield self._warning(
+                f"Defective pictures in the training split are not used: {self._some(spoilt)}.",
+                spoilt,
+            )
+
+    def _sizes_and_modes(self, looks: Sequence[Look]) -> Iterator[Finding]:
+        sizes = sorted({(x.width, x.height) for x in looks})
+        if len(sizes) > 1:
+            (least, most) = (f"{width}×{height}" for width, height in (sizes[0], sizes[-1]))
+            yield self._warning(f"Pictures of {len(sizes)} sizes, from {least} to {most}.")
+        (usual, _), *others = Counter(x.is_grey for x in looks).most_common() or [(False, 0)]
+        if others:
+            odd = [x.sample.path for x in looks if x.is_grey != usual]
+            kinds = "grey, others in colour" if usual else "in colour, others grey"
+            yield self._warning(f"Most pictures are {kinds}: {self._some(odd)}.", odd)
+
+    def _copies(self, looks: Sequence[Look]) -> Iterator[Finding]:
+        goods = [i for i, x in enumerate(looks) if x.is_training_good]
+        pairs = list(near_copies([x.print for x in looks], goods))
+        across = [p for p in pairs if _splits(p, looks) == {"train", "test"}]
+        if across:
+            yield self._error(
+                f"{len(across)} test pictures are copies of training pictures, which makes figures "
+                f"too good: {self._told(across, looks)}.",
+                [looks[p.second].sample.path for p in across],
+            )
+        if inside := [p for p in pairs if p not in across]:
+            yield self._warning(
+                f"{len(inside)} pictures are copies within their split, which add nothing: "
+                f"{self._told(inside, looks)}.",
+                [looks[p.second].sample.path for p in inside],
+            )
+
+    def _told(self, pairs: Sequence[Pair], looks: Sequence[Look]) -> str:
+        told = []
+        for pair in pairs[:NAMED]:
+            first, second = looks[pair.first], looks[pair.second]
+            kind = "is" if first.pixels == second.pixels else "is nearly"
+            told.append(f"{self._name(second.sample.path)} {kind} {self._name(first.sample.path)}")
+        return ", ".join(told) + _and_more(len(pairs))
+
+    def _coverage(self, samples: Sequence[Sample]) -> Iterator[Finding]:
+        """Masks that are not there: figures by pixel would cover some of the defects only."""
+        defects = [s for s in samples if s.is_defective and s.split == "test"]
+        bare = [s.path for s in defects if s.mask_path is None]
+        if bare and len(bare) < len(defects):
+            words = f"{len(bare)} of {len(defects)} defects have no mask: {self._some(bare)}."
+            yield self._error(words, bare)
+        elif bare:
+            yield self._warning("No defect has a mask: pictures can be measured, pixels cannot.")
+
+    def _error(self, words: str, paths: Sequence[Path] = ()) -> Finding:
+        return Finding("error", self.product, words, tuple(map(self._name, paths)))
+
+    def _warning(self, words: str, paths: Sequence[Path] = ()) -> Finding:
+        return Finding("warning", self.product, words, tuple(map(self._name, paths)))
+
+    def _some(self, paths: Sequence[Path]) -> str:
+        return ", ".join(map(self._name, paths[:NAMED])) + _and_more(len(paths))
+
+    def _name(self, path: Path) -> str:
+        inside = path.is_relative_to(self.root)
+        return (path.relative_to(self.root) if inside else path).as_posix()
+
+
+def _splits(pair: Pair, looks: Sequence[Look]) -> set[str]:
+    return {looks[i].sample.split for i in (pair.first, pair.second)}
+
+
+def _and_more(count: int) -> str:
+    return f" and {count - NAMED} more" if count > NAMED else ""
