@@ -92,10 +92,8 @@ class _Check:
             )
         if blank := [x.sample.path for x in looks if x.is_blank]:
             yield self._error(f"Blank pictures, which show nothing: {self._some(blank)}.", blank)
-        spoilt = [
-            s.path for s in (x.sample for x in looks) if s.split == "train" and s.is_defective
-        ]
-        if spoilt:
+        train = [x.sample for x in looks if x.sample.split == "train"]
+        if spoilt := [s.path for s in train if s.is_defective]:
             yield self._warning(
                 f"Defective pictures in the training split are not used: {self._some(spoilt)}.",
                 spoilt,
@@ -115,14 +113,13 @@ class _Check:
     def _copies(self, looks: Sequence[Look]) -> Iterator[Finding]:
         goods = [i for i, x in enumerate(looks) if x.is_training_good]
         pairs = list(near_copies([x.print for x in looks], goods))
-        across = [p for p in pairs if _splits(p, looks) == {"train", "test"}]
-        if across:
+        if across := [p for p in pairs if _splits(p, looks) == {"train", "test"}]:
             yield self._error(
                 f"{len(across)} test pictures are copies of training pictures, which makes figures "
                 f"too good: {self._told(across, looks)}.",
                 [looks[p.second].sample.path for p in across],
             )
-        if inside := [p for p in pairs if p not in across]:
+        if inside := [p for p in pairs if p not in across and _labels_agree(p, looks)]:
             yield self._warning(
                 f"{len(inside)} pictures are copies within their split, which add nothing: "
                 f"{self._told(inside, looks)}.",
@@ -163,6 +160,11 @@ class _Check:
 
 def _splits(pair: Pair, looks: Sequence[Look]) -> set[str]:
     return {looks[i].sample.split for i in (pair.first, pair.second)}
+
+
+def _labels_agree(pair: Pair, looks: Sequence[Look]) -> bool:
+    """A part before and after it was spoilt is a pair on purpose."""
+    return looks[pair.first].sample.label == looks[pair.second].sample.label
 
 
 def _and_more(count: int) -> str:
