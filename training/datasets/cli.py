@@ -3,8 +3,9 @@
 What reads pictures is imported when a command runs.
 """
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -77,4 +78,38 @@ def preview(
     samples = read.train_goods(read.chosen(names(products)))
     with progress() as report:
         draw_sheet(samples, side, seed, out, report)
+    typer.echo(str(out))
+
+
+@dataset.command("from-coco")
+def from_coco(
+    annotations: Annotated[Path, typer.Argument(help="COCO annotations, a JSON file.")],
+    images: Annotated[Path, typer.Option(help="Folder that file names are relative to.")],
+    product: Annotated[str, typer.Option(help="What the pictures show.")],
+    out: Annotated[Path, typer.Option(help="Folder for manifest.csv and masks.")],
+    split: Annotated[Literal["train", "test"], typer.Option(help="What they are for.")] = "test",
+) -> None:
+    """Make a manifest and masks from COCO annotations; pictures stay where they are."""
+    from training.datasets.coco import from_coco as rows
+    from training.datasets.coco import read_coco
+    from training.datasets.manifest import NAME, write_manifest
+
+    coco = read_coco(annotations)
+    with progress() as report:
+        table = list(rows(coco, images, product, split, out, report))
+    out.mkdir(parents=True, exist_ok=True)
+    write_manifest(out / NAME, table)
+    typer.echo(f"{out / NAME}: {len(table)} pictures of {product}")
+
+
+@dataset.command("to-coco")
+def to_coco(data: Data, out: Annotated[Path, typer.Option(help="The JSON file to write.")]) -> None:
+    """Write a data set's masks as COCO annotations, a region each."""
+    from training.datasets.coco import to_coco as annotations
+    from training.datasets.dataset import read_dataset
+
+    read = read_dataset(data)
+    with progress() as report:
+        content = json.dumps(annotations(read, report), ensure_ascii=False)
+    out.write_text(content, encoding="utf-8")
     typer.echo(str(out))

@@ -1,0 +1,156 @@
+"""COCO annotations in and out: what labelling tools speak. Masks by pycocotools.
+
+COCO knows neither products nor good parts. Coming in, a picture without annotations is a good one,
+and the first category on it names the defect. Going out, every region is an annotation of its own,
+run-length encoded, since polygons would lose holes and single pixels; ``product`` and ``split`` go
+along as fields that other tools pass over.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as rle
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.pictures import read_picture
+from engine.types import InputError, Mask
+from training.datasets.dataset import Dataset
+from training.datasets.manifest import Row
+from training.datasets.sample import GOOD, Sample, Split
+from training.report import Report
+
+Size = Annotated[int, Field(ge=1)]
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Picture(_Lenient):
+    id: int
+    file_name: str
+    width: Size
+    height: Size
+
+
+class _Category(_Lenient):
+    id: int
+    name: str
+
+
+class _Annotation(_Lenient):
+    image_id: int
+    category_id: int
+    segmentation: list[list[float]] | dict[str, Any]
+
+
+class Coco(_Lenient):
+    """As much of a COCO file as is needed here."""
+
+    images: list[_Picture]
+    categories: list[_Category] = []
+    annotations: list[_Annotation] = []
+
+
+def read_coco(path: Path) -> Coco:
+    """:class:`InputError` where it is no such file."""
+    try:
+        return Coco.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"There are no annotations at {path}: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise InputError(f"{path} is no COCO file: {where}: {first['msg']}.") from error
+
+
+def from_coco(
+    coco: Coco, images: Path, product: str, split: Split, out: Path, report: Report
+) -> Iterator[Row]:
+    """Rows of a manifest in ``out`` for pictures below ``images``; masks are drawn into ``out``."""
+    names = {c.id: c.name for c in coco.categories}
+    for i, picture in enumerate(coco.images):
+        report("drawing masks", (i + 1) / len(coco.images), picture.file_name)
+        path = (images / picture.file_name).resolve()
+        if not path.is_file():
+            raise InputError(f"There is no picture {path}: name the folder that holds it.")
+        own = [a for a in coco.annotations if a.image_id == picture.id]
+        if not own:
+            yield Row(path=path.as_posix(), product=product, split=split, label=GOOD)
+            continue
+        drawn = out / "masks" / f"{Path(picture.file_name).with_suffix('')}_mask.png"
+        drawn.parent.mkdir(parents=True, exist_ok=True)
+        union = np.logical_or.reduce([_mask(a, picture) for a in own])
+        _write(drawn, union)
+        yield Row(
+            path=path.as_posix(),
+            product=product,
+            split=split,
+            label=names.get(own[0].category_id, "defect"),
+            mask=drawn.relative_to(out).as_posix(),
+        )
+
+
+def to_coco(dataset: Dataset, report: Report) -> dict[str, Any]:
+    """The whole data set as one COCO object; defects without a mask have no annotation."""
+    labels = sorted({s.label for s in dataset.samples if s.is_defective})
+    number = {label: i for i, label in enumerate(labels, 1)}
+    pictures: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for i, sample in enumerate(dataset.samples, 1):
+        report("encoding masks", i / len(dataset.samples), f"{i} pictures")
+        height, width = read_picture(sample.path).shape[:2]
+        name = _below(sample.path, dataset.root)
+        place = {"id": i, "file_name": name, "width": width, "height": height}
+        pictures.append(place | {"product": sample.product, "split": sample.split})
+        for region in _regions(sample):
+            known = {"id": len(annotations) + 1, "image_id": i, "iscrowd": 0}
+            annotations.append(known | {"category_id": number[sample.label]} | region)
+    categories = [{"id": i, "name": label} for label, i in number.items()]
+    return {"images": pictures, "categories": categories, "annotations": annotations}
+
+
+def _regions(sample: Sample) -> Iterator[dict[str, Any]]:
+    """Every 8-connected region of the mask: its run lengths, area in px and box (x, y, w, h)."""
+    if sample.mask_path is None:
+        return
+    mask = (read_picture(sample.mask_path)[..., 0] > 0).astype(np.uint8)
+    count, regions = cv2.connectedComponents(mask, connectivity=8)
+    for i in range(1, count):
+        runs = rle.encode(np.asfortranarray(regions == i).astype(np.uint8))
+        box, area = rle.toBbox(runs), rle.area(runs)
+        segmentation = {"size": runs["size"], "counts": runs["counts"].decode("ascii")}
+        yield {"segmentation": segmentation, "area": int(area), "bbox": [float(v) for v in box]}
+
+
+def _mask(annotation: _Annotation, picture: _Picture) -> Mask:
+    size = (picture.height, picture.width)
+    try:
+        return np.asarray(rle.decode(_runs(annotation.segmentation, size)), bool)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"The annotation of {picture.file_name} is neither polygons nor run lengths: {error}."
+        ) from error
+
+
+def _runs(segmentation: list[list[float]] | dict[str, Any], size: tuple[int, int]) -> Any:
+    """Polygons, run lengths as a list, or compressed: as pycocotools wants them."""
+    if isinstance(segmentation, list):
+        return rle.merge(rle.frPyObjects(segmentation, *size))
+    if isinstance(segmentation["counts"], list):
+        return rle.frPyObjects(segmentation, *size)
+    return segmentation
+
+
+def _write(path: Path, mask: NDArray[np.bool_]) -> None:
+    content = cv2.imencode(".png", mask.astype(np.uint8) * 255)[1]
+    path.write_bytes(content.tobytes())  # cv2.imwrite opens ASCII paths only
+
+
+def _below(path: Path, root: Path) -> str:
+    inside = path.is_relative_to(root)
+    return (path.relative_to(root) if inside else path).as_posix()
