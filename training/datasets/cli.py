@@ -97,7 +97,6 @@ def from_coco(
     coco = read_coco(annotations)
     with progress() as report:
         table = list(rows(coco, images, product, split, out, report))
-    out.mkdir(parents=True, exist_ok=True)
     write_manifest(out / NAME, table)
     typer.echo(f"{out / NAME}: {len(table)} pictures of {product}")
 
@@ -105,11 +104,13 @@ def from_coco(
 @dataset.command("to-coco")
 def to_coco(data: Data, out: Annotated[Path, typer.Option(help="The JSON file to write.")]) -> None:
     """Write a data set's masks as COCO annotations, a region each."""
+    from engine.files import whole_file
     from training.datasets.coco import to_coco as annotations
     from training.datasets.dataset import read_dataset
 
     read = read_dataset(data)
     with progress() as report:
         content = json.dumps(annotations(read, report), ensure_ascii=False)
-    out.write_text(content, encoding="utf-8")
+    with whole_file(out) as part:
+        part.write_text(content, encoding="utf-8")
     typer.echo(str(out))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as rle
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.files import whole_file
 from engine.pictures import read_picture
 from engine.types import InputError, Mask
 from training.datasets.dataset import Dataset
@@ -83,7 +84,6 @@ def from_coco(
             yield Row(path=path.as_posix(), product=product, split=split, label=GOOD)
             continue
         drawn = out / "masks" / f"{Path(picture.file_name).with_suffix('')}_mask.png"
-        drawn.parent.mkdir(parents=True, exist_ok=True)
         union = np.logical_or.reduce([_mask(a, picture) for a in own])
         _write(drawn, union)
         yield Row(
@@ -148,7 +148,8 @@ def _runs(segmentation: list[list[float]] | dict[str, Any], size: tuple[int, int
 
 def _write(path: Path, mask: NDArray[np.bool_]) -> None:
     content = cv2.imencode(".png", mask.astype(np.uint8) * 255)[1]
-    path.write_bytes(content.tobytes())  # cv2.imwrite opens ASCII paths only
+    with whole_file(path) as part:
+        part.write_bytes(content.tobytes())  # cv2.imwrite opens ASCII paths only
 
 
 def _below(path: Path, root: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.files import whole_file
 from engine.types import InputError
 from training.datasets.sample import Sample, Split
 
@@ -56,10 +57,8 @@ def rows(path: Path) -> Iterator[Row]:
 
 
 def write_manifest(path: Path, table: Sequence[Row]) -> None:
-    """The whole table at once: an error leaves what was there."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    """The whole table or nothing; :class:`InputError` on a full or read-only disk."""
+    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(Row.model_fields))
         writer.writeheader()
         writer.writerows(row.model_dump() for row in table)
-    part.replace(path)

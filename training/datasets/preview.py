@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from engine.files import whole_file
 from engine.types import Image, Mask
 from training.datasets.sample import Sample, load
 from training.datasets.synthesis import spoil, vary
@@ -35,7 +36,8 @@ def draw_sheet(samples: Sequence[Sample], side: int, seed: int, out: Path, repor
             spoilt = spoil(vary(good, rng), donor, rng)
             _show(axes, spoilt.image, spoilt.mask, spoilt.kind)
     figure.tight_layout(pad=0.4)
-    figure.savefig(out)
+    with whole_file(out) as part:
+        figure.savefig(part, format="png")
 
 
 def _show(axes: Axes, image: Image, mask: Mask | None, words: str) -> None:
