@@ -29,8 +29,10 @@ CRASHED = 70  # sysexits' EX_SOFTWARE: Python's own 1 would read as "the answer 
 
 EXTRA_OF = {
     "lightning_fabric": "train",
+    "matplotlib": "train",
     "onnxscript": "train",
     "open_clip": "train",
+    "pycocotools": "train",
     "pycuda": "tensorrt",
     "safetensors": "train",
     "sklearn": "train",

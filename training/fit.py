@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn, optim
 
 from engine.types import InputError
@@ -16,6 +18,7 @@ from training.run import Run
 from training.seeds import stream
 
 CHECKPOINT_EVERY = 200
+LOG_EVERY = 10
 WARM_UP = 0.05
 
 Model = TypeVar("Model", bound=nn.Module, contravariant=True)
@@ -57,27 +60,41 @@ def fit(
         run.advance(stage.name, 0)
     step = run.restore(model, optimiser, stage.name)
     began, smooth = run.share_at_stage_start(), math.nan
-    while (progress := _progress(step / steps, began, until_share, run)) < 1:
-        _set_rate(optimiser, config.learning_rate * schedule(progress))
-        rng = stream(config.seed, stage.name, step)
-        batch, generator = draw(rng), torch.Generator().manual_seed(int(rng.integers(2**31)))
-        with fabric.autocast():
-            loss = stage.loss(model, batch, generator)
-        optimiser.zero_grad()
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(parameters, config.gradient_clip)
-        value = _finite(loss, norm, stage.name, step, run)
-        optimiser.step()
-        smooth = value if math.isnan(smooth) else 0.98 * smooth + 0.02 * value
-        report(f"training the {stage.name}", progress, f"loss {smooth:.4f}")
-        step += 1
-        if step % CHECKPOINT_EVERY == 0:
-            run.save(model, optimiser, stage.name, step)
+    with _log_of(run, stage.name) as log:
+        while (progress := _progress(step / steps, began, until_share, run)) < 1:
+            _set_rate(optimiser, config.learning_rate * schedule(progress))
+            rng = stream(config.seed, stage.name, step)
+            batch, generator = draw(rng), torch.Generator().manual_seed(int(rng.integers(2**31)))
+            with fabric.autocast():
+                loss = stage.loss(model, batch, generator)
+            optimiser.zero_grad()
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(parameters, config.gradient_clip)
+            value = _finite(loss, norm, stage.name, step, run)
+            optimiser.step()
+            smooth = value if math.isnan(smooth) else 0.98 * smooth + 0.02 * value
+            report(f"training the {stage.name}", progress, f"loss {smooth:.4f}")
+            if step % LOG_EVERY == 0:
+                rate = optimiser.param_groups[0]["lr"]
+                log.log_metrics({"loss": value, "gradient": norm.item(), "rate": rate}, step)
+            step += 1
+            if step % CHECKPOINT_EVERY == 0:
+                run.save(model, optimiser, stage.name, step)
     if step == 0:
         raise InputError(
             f"No time was left to train the {stage.name}: allow more --minutes in a new --out."
         )
     run.save(model, optimiser, stage.name, step)
+
+
+@contextmanager
+def _log_of(run: Run, stage: str) -> Iterator[TensorBoardLogger]:
+    """``RUN/log/<stage>``, for TensorBoard; a resumed stage goes on in a file of its own."""
+    log = TensorBoardLogger(run.folder, name="log", version=stage)
+    try:
+        yield log
+    finally:
+        log.finalize("success")
 
 
 def schedule(progress: float) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn, optim
 
 from engine.types import InputError
@@ -77,6 +78,15 @@ def test_a_killed_and_resumed_stage_ends_with_the_same_weights(
     assert stage.seen == 10
     torch.testing.assert_close(weights(resumed), weights(whole), atol=1e-4, rtol=1e-3)
     assert (weights(resumed) - weights(killed)).abs().max() > 1e-4
+
+
+def test_a_stage_can_be_followed_on_tensorboard(tmp_path: Path) -> None:
+    fit(FitLine(), Line(), draw, open_run(tmp_path, spec()), 41, 1.0, report)
+    log = EventAccumulator(str(tmp_path / "log" / "line")).Reload()
+    assert [e.step for e in log.Scalars("loss")] == [0, 10, 20, 30, 40]
+    rates = [e.value for e in log.Scalars("rate")]
+    assert rates[1:] == sorted(rates[1:], reverse=True)  # warmed up, then cooling
+    assert all(e.value > 0 for e in log.Scalars("gradient"))
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
