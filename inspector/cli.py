@@ -36,6 +36,7 @@ EXTRA_OF = {
     "pycuda": "tensorrt",
     "safetensors": "train",
     "sklearn": "train",
+    "tensorboard": "train",
     "tensorrt": "tensorrt",
     "timm": "train",
     "torch": "train",
