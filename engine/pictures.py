@@ -17,11 +17,16 @@ def list_pictures(folder: Path) -> list[Path]:
     """Every picture below ``folder``, sorted; :class:`InputError` if there is none."""
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}: name one that holds pictures.")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    found = pictures_below(folder)
     if not found:
         kinds = ", ".join(sorted(SUFFIXES))
         raise InputError(f"The folder {folder} holds no picture: put some there ({kinds}).")
     return found
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """Every picture below ``folder``, sorted; none where there is no such folder."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
 def read_picture(path: Path) -> Image:

@@ -62,7 +62,8 @@ def fit(
     began, smooth = run.share_at_stage_start(), math.nan
     with _log_of(run, stage.name) as log:
         while (progress := _progress(step / steps, began, until_share, run)) < 1:
-            _set_rate(optimiser, config.learning_rate * schedule(progress))
+            rate = config.learning_rate * schedule(progress)
+            _set_rate(optimiser, rate)
             rng = stream(config.seed, stage.name, step)
             batch, generator = draw(rng), torch.Generator().manual_seed(int(rng.integers(2**31)))
             with fabric.autocast():
@@ -75,7 +76,6 @@ def fit(
             smooth = value if math.isnan(smooth) else 0.98 * smooth + 0.02 * value
             report(f"training the {stage.name}", progress, f"loss {smooth:.4f}")
             if step % LOG_EVERY == 0:
-                rate = optimiser.param_groups[0]["lr"]
                 log.log_metrics({"loss": value, "gradient": norm.item(), "rate": rate}, step)
             step += 1
             if step % CHECKPOINT_EVERY == 0:

@@ -11,13 +11,12 @@ from torch.nn import functional as F
 
 from engine.types import InputError
 from training.cache import Good, stacked
-from training.datasets.sample import Sample, load
+from training.datasets.sample import FEWEST_GOODS, Sample, load
 from training.model.bank import cells, coreset
 from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours
 from training.seeds import stream, torch_stream
 
-FEWEST_GOODS = 4
 CANDIDATES = 12  # tokens offered to the coreset for each that it may keep
 MOST_GOODS = 200  # a product, that its bank is made of: more take time and add little
 

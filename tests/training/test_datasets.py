@@ -334,6 +334,40 @@ def test_what_is_no_coco_is_told(tmp_path: Path, content: str, words: str) -> No
     assert not (tmp_path / "out").exists()
 
 
+def test_a_copy_of_a_training_picture_is_told_though_a_test_picture_is_as_near(
+    tmp_path: Path,
+) -> None:
+    home = write_parts(tmp_path) / "plate"
+    _resave_into_test(home)
+    again = home / "test/good/copy again.jpg"  # nearer to its twin than to where both come from
+    again.write_bytes((home / "test/good/copy.jpg").read_bytes())
+    (found,) = findings(tmp_path)
+    assert found.words.startswith("2 test pictures are copies of training pictures")
+    assert found.paths == ("plate/test/good/copy again.jpg", "plate/test/good/copy.jpg")
+
+
+def test_coco_writes_nothing_outside_and_nothing_by_halves(tmp_path: Path) -> None:
+    picture = tmp_path / "shop" / "a.png"
+    write(picture, photograph(1))
+    entry = {"id": 1, "file_name": str(picture), "width": SIDE, "height": SIDE}
+    content = {
+        "images": [entry],
+        "categories": [{"id": 2, "name": "dent"}],
+        "annotations": [{"image_id": 1, "category_id": 2, "segmentation": [[1, 1, 9, 1, 9, 9]]}],
+    }
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    options = ["--images", tmp_path, "--product", "plate", "--out", tmp_path / "out"]
+    assert call("from-coco", tmp_path / "c.json", *options).exit_code == 0
+    assert [p.name for p in picture.parent.iterdir()] == ["a.png"]
+    assert [p.name for p in (tmp_path / "out" / "masks").iterdir()] == ["1_a_mask.png"]
+
+    content["images"] = [entry, entry | {"id": 2, "file_name": "gone.png"}]
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    options[-1] = tmp_path / "other"
+    assert call("from-coco", tmp_path / "c.json", *options).exit_code == 2
+    assert not (tmp_path / "other").exists()
+
+
 def test_photographs_of_one_part_are_no_copies(tmp_path: Path) -> None:
     prints = [fingerprint(photograph(i)) for i in range(200)]
     assert list(near_copies(prints, range(100))) == []

@@ -26,14 +26,15 @@ def validate(
 ) -> None:
     """Say in words what is wrong with a data set; exit code 1 where something must be mended."""
     from training.datasets.dataset import read_dataset
-    from training.datasets.findings import as_table, as_text
+    from training.datasets.findings import as_json as to_json
+    from training.datasets.findings import as_table
     from training.datasets.validate import validate as find
 
     read = read_dataset(data)
     with progress() as report:
         findings = find(read, report)
     if as_json:
-        typer.echo(as_text(read, findings))
+        typer.echo(to_json(read, findings))
     else:
         as_table(read, findings)
     if any(f.severity == "error" for f in findings):
@@ -96,7 +97,7 @@ def from_coco(
 
     coco = read_coco(annotations)
     with progress() as report:
-        table = list(rows(coco, images, product, split, out, report))
+        table = rows(coco, images, product, split, out, report)
     write_manifest(out / NAME, table)
     typer.echo(f"{out / NAME}: {len(table)} pictures of {product}")
 

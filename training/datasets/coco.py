@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from pycocotools import mask as rle
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,7 +20,7 @@ from engine.pictures import read_picture
 from engine.types import InputError, Mask
 from training.datasets.dataset import Dataset
 from training.datasets.manifest import Row
-from training.datasets.sample import GOOD, Sample, Split
+from training.datasets.sample import GOOD, Sample, Split, name_below
 from training.report import Report
 
 Size = Annotated[int, Field(ge=1)]
@@ -71,28 +70,30 @@ def read_coco(path: Path) -> Coco:
 
 def from_coco(
     coco: Coco, images: Path, product: str, split: Split, out: Path, report: Report
-) -> Iterator[Row]:
-    """Rows of a manifest in ``out`` for pictures below ``images``; masks are drawn into ``out``."""
+) -> list[Row]:
+    """Rows of a manifest in ``out`` for pictures below ``images``; masks are drawn into ``out``.
+
+    Nothing is written before everything is read. A mask is called by its picture's number: file
+    names may be absolute, lead elsewhere, or differ in their folder only.
+    """
     names = {c.id: c.name for c in coco.categories}
+    rows, masks = [], {}
     for i, picture in enumerate(coco.images):
         report("drawing masks", (i + 1) / len(coco.images), picture.file_name)
         path = (images / picture.file_name).resolve()
         if not path.is_file():
             raise InputError(f"There is no picture {path}: name the folder that holds it.")
         own = [a for a in coco.annotations if a.image_id == picture.id]
-        if not own:
-            yield Row(path=path.as_posix(), product=product, split=split, label=GOOD)
-            continue
-        drawn = out / "masks" / f"{Path(picture.file_name).with_suffix('')}_mask.png"
-        union = np.logical_or.reduce([_mask(a, picture) for a in own])
-        _write(drawn, union)
-        yield Row(
-            path=path.as_posix(),
-            product=product,
-            split=split,
-            label=names.get(own[0].category_id, "defect"),
-            mask=drawn.relative_to(out).as_posix(),
-        )
+        label, mask = GOOD, ""
+        if own:
+            label = names.get(own[0].category_id, "defect")
+            mask = f"masks/{picture.id}_{path.stem}_mask.png"
+            masks[out / mask] = _png(np.logical_or.reduce([_mask(a, picture) for a in own]))
+        rows.append(Row(path=path.as_posix(), product=product, split=split, label=label, mask=mask))
+    for target, content in masks.items():
+        with whole_file(target) as part:
+            part.write_bytes(content)  # cv2.imwrite opens ASCII paths only
+    return rows
 
 
 def to_coco(dataset: Dataset, report: Report) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def to_coco(dataset: Dataset, report: Report) -> dict[str, Any]:
     for i, sample in enumerate(dataset.samples, 1):
         report("encoding masks", i / len(dataset.samples), f"{i} pictures")
         height, width = read_picture(sample.path).shape[:2]
-        name = _below(sample.path, dataset.root)
+        name = name_below(sample.path, dataset.root)
         place = {"id": i, "file_name": name, "width": width, "height": height}
         pictures.append(place | {"product": sample.product, "split": sample.split})
         for region in _regions(sample):
@@ -146,12 +147,5 @@ def _runs(segmentation: list[list[float]] | dict[str, Any], size: tuple[int, int
     return segmentation
 
 
-def _write(path: Path, mask: NDArray[np.bool_]) -> None:
-    content = cv2.imencode(".png", mask.astype(np.uint8) * 255)[1]
-    with whole_file(path) as part:
-        part.write_bytes(content.tobytes())  # cv2.imwrite opens ASCII paths only
-
-
-def _below(path: Path, root: Path) -> str:
-    inside = path.is_relative_to(root)
-    return (path.relative_to(root) if inside else path).as_posix()
+def _png(mask: Mask) -> bytes:
+    return cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].tobytes()

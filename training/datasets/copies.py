@@ -25,12 +25,10 @@ Print = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Picture ``second`` looks like ``first``; both count in the order given. ``nearness`` is the
-    distance over the usual one: 0 for the same pixels."""
+    """Picture ``second`` looks like ``first``, the earliest of those it looks like."""
 
     first: int
     second: int
-    nearness: float
 
 
 def fingerprint(image: Image) -> Print:
@@ -53,9 +51,9 @@ def near_copies(prints: Sequence[Print], goods: Sequence[int]) -> Iterator[Pair]
     usual = float(np.median(_nearest(_distances(stack[goods], stack[goods]))))
     least = np.min([_distances(turned, stack) for turned in _turned(stack)], 0)
     for second, row in enumerate(least):
-        earlier = row[:second]
-        if second and earlier.min() < NEAR * usual:
-            yield Pair(int(earlier.argmin()), second, float(earlier.min() / usual))
+        alike = np.flatnonzero(row[:second] < NEAR * usual)
+        if alike.size:
+            yield Pair(int(alike[0]), second)
 
 
 def _distances(a: Print, b: Print) -> Print:

@@ -9,7 +9,7 @@ from engine.types import InputError, UnknownProductError
 from training.datasets.folders import VISA_SPLIT, read_btad, read_mvtec, read_visa
 from training.datasets.manifest import NAME as MANIFEST
 from training.datasets.manifest import read_manifest
-from training.datasets.sample import Sample, Split
+from training.datasets.sample import Sample, Split, name_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def snapshot_sha256(samples: Sequence[Sample], root: Path) -> str:
     total = hashlib.sha256()
     for sample in samples:
         content = content_sha256(sample)
-        total.update(f"{content}  {_name(sample.path, root)}\n".encode())
+        total.update(f"{content}  {name_below(sample.path, root)}\n".encode())
     return total.hexdigest()
 
 
@@ -102,9 +102,3 @@ def content_sha256(sample: Sample) -> str:
             "the data set anew with 'inspector dataset snapshot'."
         )
     return content
-
-
-def _name(path: Path, root: Path) -> str:
-    """Relative where it lies below the root, so that a moved data set keeps its hash."""
-    inside = path.is_relative_to(root)
-    return (path.relative_to(root) if inside else path).as_posix()

@@ -15,7 +15,7 @@ from training.datasets.validate import Finding
 STYLES = {"error": "bold red", "warning": "yellow"}
 
 
-def as_text(dataset: Dataset, findings: Sequence[Finding]) -> str:
+def as_json(dataset: Dataset, findings: Sequence[Finding]) -> str:
     """One JSON object."""
     said = {
         "layout": dataset.layout,

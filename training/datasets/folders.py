@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from engine.pictures import SUFFIXES
+from engine.pictures import pictures_below
 from engine.types import InputError
 from training.datasets.sample import GOOD, Sample, Split
 
@@ -54,7 +54,7 @@ def read_visa(root: Path) -> Iterator[Sample]:
 
 def _read(root: Path, names: _Names) -> Iterator[Sample]:
     for home in _folders(root):
-        for path in _pictures(home / "train" / names.good):
+        for path in pictures_below(home / "train" / names.good):
             yield Sample(path, home.name, "train")
         for folder in _folders(home / "test"):
             yield from _test_folder(home, folder, names)
@@ -62,19 +62,13 @@ def _read(root: Path, names: _Names) -> Iterator[Sample]:
 
 def _test_folder(home: Path, folder: Path, names: _Names) -> Iterator[Sample]:
     if folder.name == names.good:
-        yield from (Sample(path, home.name, "test") for path in _pictures(folder))
+        yield from (Sample(path, home.name, "test") for path in pictures_below(folder))
         return
-    masks = {path.stem: path for path in _pictures(home / "ground_truth" / folder.name)}
-    for path in _pictures(folder):
+    masks = {path.stem: path for path in pictures_below(home / "ground_truth" / folder.name)}
+    for path in pictures_below(folder):
         mask = masks.get(names.mask.format(stem=path.stem))
         yield Sample(path, home.name, "test", folder.name, mask)
 
 
 def _folders(parent: Path) -> list[Path]:
     return sorted(d for d in parent.iterdir() if d.is_dir()) if parent.is_dir() else []
-
-
-def _pictures(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())

@@ -13,6 +13,7 @@ from engine.types import Image, InputError, Mask
 
 Split: TypeAlias = Literal["train", "test"]
 GOOD = "good"
+FEWEST_GOODS = 4  # of a product, to train on
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,12 @@ class Sample:
     @property
     def is_defective(self) -> bool:
         return self.label != GOOD
+
+
+def name_below(path: Path, root: Path) -> str:
+    """Relative where it lies below the root, so that a moved data set keeps its names."""
+    inside = path.is_relative_to(root)
+    return (path.relative_to(root) if inside else path).as_posix()
 
 
 def load(sample: Sample, side: int) -> Image:

@@ -11,10 +11,9 @@ from engine.types import InputError
 from training.datasets.copies import Pair, near_copies
 from training.datasets.dataset import Dataset
 from training.datasets.looks import Look, look_at
-from training.datasets.sample import Sample
+from training.datasets.sample import FEWEST_GOODS, Sample, name_below
 from training.report import Report
 
-FEWEST_GOODS = 4  # training refuses fewer
 FEW_GOODS = 50  # below, a memory has not seen what good parts may look like
 NAMED = 3  # pictures named in a finding; the rest are counted
 
@@ -111,6 +110,7 @@ class _Check:
             yield self._warning(f"Most pictures are {kinds}: {self._some(odd)}.", odd)
 
     def _copies(self, looks: Sequence[Look]) -> Iterator[Finding]:
+        looks = sorted(looks, key=lambda x: x.sample.split != "train")
         goods = [i for i, x in enumerate(looks) if x.is_training_good]
         pairs = list(near_copies([x.print for x in looks], goods))
         if across := [p for p in pairs if _splits(p, looks) == {"train", "test"}]:
@@ -154,8 +154,7 @@ class _Check:
         return ", ".join(map(self._name, paths[:NAMED])) + _and_more(len(paths))
 
     def _name(self, path: Path) -> str:
-        inside = path.is_relative_to(self.root)
-        return (path.relative_to(self.root) if inside else path).as_posix()
+        return name_below(path, self.root)
 
 
 def _splits(pair: Pair, looks: Sequence[Look]) -> set[str]:

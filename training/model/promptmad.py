@@ -21,7 +21,7 @@ from training.model.refine import Denoiser, noise_share, step_down, to_map
 from training.model.segmentor import Segmentor
 
 SURE = (2.0, 4.0)
-"""Scores of the segmentor between which the memory falls silent. Limits lie below the first."""
+"""Scores of the segmentor between which the memory falls silent, above the usual limits."""
 
 
 @dataclass(frozen=True, slots=True)
