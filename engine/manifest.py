@@ -38,11 +38,12 @@ class Size(_Frozen):
 class Refinement(_Frozen):
     """The sampler: how many steps were trained, how many are taken, and its schedule.
 
-    ``noise_share`` is ``h_0 .. h_T``: the coarse map's share of the state at step t, rising from
-    0 to 1 (bridge diffusion, the family of ResShift, Yue et al., NeurIPS 2023).
+    ``noise_share`` is ``h_0 .. h_T``, rising from 0 to 1. Of a bridge (the family of ResShift, Yue
+    et al., NeurIPS 2023) it is the coarse map's share of the state at step t; of a diffusion
+    (``ddpm``) the noise beside the map, sigma_t / sigma_T. The sampler is the same.
     """
 
-    mode: Literal["bridge"] = "bridge"
+    mode: Literal["bridge", "ddpm"] = "bridge"
     trained_steps: Positive
     default_steps: Annotated[int, Field(ge=0)]
     noise_share: tuple[float, ...]

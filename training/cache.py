@@ -89,7 +89,7 @@ class FeatureCache:
         spoilt = self._model.features(stacked([m.spoilt for m in made]))
         product = torch.tensor([m.good.product for m in made])
         owner = torch.tensor([m.good.id for m in made])
-        prompt = self._model.bank(spoilt.tokens, product, leave_out=owner)
+        prompt = self._model.prompt(spoilt.tokens, product, leave_out=owner)
         columns = {
             "tokens": spoilt.tokens,
             "lateral": spoilt.lateral,

@@ -21,7 +21,7 @@ def train(
     data: Data,
     out: Out,
     products: Products = "",
-    config: Config = "promptmad-tiny",
+    config: Config = "promptmad-bank-tiny",
     minutes: Minutes = None,
     seed: Seed = 0,
     backbone_weights: Annotated[
@@ -59,7 +59,7 @@ def pretrain(
     data: Data,
     out: Out,
     products: Products = "",
-    config: Config = "promptmad-tiny",
+    config: Config = "promptmad-bank-tiny",
     minutes: Minutes = None,
     seed: Seed = 0,
 ) -> None:

@@ -1,6 +1,6 @@
 """Configurations by name: every size and weight of a run, frozen, refusing nonsense at birth."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,9 +25,16 @@ class BackboneConfig(Frozen):
 
 
 class ModelConfig(Frozen):
-    """Widths and depths. ``input_px`` is the side of the square picture; tokens sit at stride 8."""
+    """Widths, depths and switches. ``input_px`` is the side of the square picture; tokens sit at
+    stride 8. No ``segmentor_layers`` is no attention in the segmentor."""
 
     backbone: BackboneConfig = BackboneConfig()
+    prompt: Literal["bank", "picture"] = "bank"
+    """A bank of normal tokens a product, or OneNIP's one good picture of it."""
+    text: bool = True
+    laterals: bool = True
+    """Whether the segmentor sees the trunk at stride 4."""
+    refinement: Literal["bridge", "ddpm"] = "bridge"
     input_px: Annotated[int, Field(ge=64, multiple_of=32)] = 256
     neck_dim: Count = 96
     detail_dim: Count = 16
@@ -39,12 +46,17 @@ class ModelConfig(Frozen):
     neighbour_window: Count = 7
     text_dim: Count = 512
     segmentor_width: Count = 64
-    segmentor_layers: Count = 1
+    segmentor_layers: Annotated[int, Field(ge=0)] = 1
     guide_channels: Count = 32
     refiner_channels: Count = 16
     refinement_steps: Count = 10
     beta: tuple[float, float] = (1e-4, 0.02)
     score_top: Share = 0.0025
+
+    @property
+    def residual_channels(self) -> int:
+        """What the segmentor sees of the difference between a picture and its prompt."""
+        return 2 * self.neck_dim + 2 if self.prompt == "bank" else self.neck_dim + 1
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -62,8 +74,9 @@ class ModelConfig(Frozen):
 
 
 class LossConfig(Frozen):
-    """Weights of the loss terms, MODEL.md 2.2 (e)."""
+    """Weights of the loss terms, MODEL.md 2.2 (e). Gamma 0, alpha 0.5: plain cross-entropy."""
 
+    focal: Annotated[float, Field(ge=0)] = 1.0
     focal_gamma: float = 2.0
     focal_alpha: Share = 0.75
     dice: float = 0.5
@@ -88,7 +101,10 @@ class TrainConfig(Frozen):
     """Share of the goods kept from bank and training, to set scales."""
     batch: Count = 16
     segmentor_steps: Count = 2600
-    refiner_steps: Count = 700
+    refiner_steps: Annotated[int, Field(ge=0)] = 700
+    """None: the refiner is not trained, and the coarse map stands."""
+    jitter: Annotated[float, Field(ge=0)] = 0.0
+    """Gaussian noise on the tokens that the reconstruction sees, as a share of their size."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
@@ -96,9 +112,57 @@ class TrainConfig(Frozen):
     """``auto``: bf16 where the CPU has it; one that emulates it takes four times as long."""
 
 
-CONFIGS: dict[str, TrainConfig] = {
-    "promptmad-tiny": TrainConfig(name="promptmad-tiny"),
+TINY: dict[str, Any] = {"minutes": 17.0}
+SMALL: dict[str, Any] = {
+    "minutes": 75.0,
+    "pictures": 10000,
+    "segmentor_steps": 9000,
+    "refiner_steps": 1500,
+    "model": {"neck_dim": 192, "bank_tokens": 6144},
 }
+FULL: dict[str, Any] = {
+    "minutes": 480.0,
+    "pictures": 40000,
+    "segmentor_steps": 40000,
+    "refiner_steps": 8000,
+    "model": {
+        "neck_dim": 256,
+        "bank_tokens": 10240,
+        "width": 256,
+        "heads": 8,
+        "encoder_layers": 4,
+        "decoder_layers": 4,
+        "segmentor_width": 128,
+        "segmentor_layers": 2,
+        "refiner_channels": 32,
+    },
+}
+SIZES = {"tiny": TINY, "small": SMALL, "full": FULL}
+"""``tiny`` and ``small`` train on two CPU cores, ``full`` wants a GPU."""
+
+PUBLISHED: dict[str, Any] = {"model": {"prompt": "picture"}, "jitter": 1.2}  # OneNIP's jitter
+FAMILIES: dict[str, dict[str, Any]] = {
+    "onenip": {
+        "model": {"prompt": "picture", "text": False, "laterals": False, "segmentor_layers": 0},
+        "loss": {"focal": 0.0, "dice": 1.0},
+        "jitter": PUBLISHED["jitter"],
+        "refiner_steps": 0,
+    },
+    "promptmad": PUBLISHED,
+    "promptmad-bank": {},
+}
+"""The baseline, with its decoder mended; PromptMAD as published; and ours."""
+
+
+def _config(family: str, size: str) -> TrainConfig:
+    """A family's switches on a size's numbers: where both speak, the family's word counts."""
+    settings = dict(SIZES[size])
+    for key, value in FAMILIES[family].items():
+        settings[key] = settings.get(key, {}) | value if isinstance(value, dict) else value
+    return TrainConfig(name=f"{family}-{size}", **settings)
+
+
+CONFIGS = {c.name: c for c in (_config(f, s) for f in FAMILIES for s in SIZES)}
 
 
 def config_named(name: str) -> TrainConfig:

@@ -50,8 +50,9 @@ def _manifest(model: PromptMAD, table: Table, run: Run, training: Training) -> M
         input=Size(height=side, width=side),
         map=Size(height=side // 4, width=side // 4),
         refinement=Refinement(
+            mode=config.refinement,
             trained_steps=config.refinement_steps,
-            default_steps=config.refinement_steps,
+            default_steps=model.steps,
             noise_share=tuple(model.noise_share),
         ),
         text=TextEncoder(encoder=table.encoder, dim=table.embeddings.shape[2], note=table.note),

@@ -31,9 +31,10 @@ class TrunkGraph(nn.Module):
 
     def forward(self, image: Tensor, product: Tensor) -> tuple[Tensor, ...]:
         f = self.model.features(image)
-        c = self.model.coarse(f, self.model.bank(f.tokens, product), product)
+        c = self.model.coarse(f, self.model.prompt(f.tokens, product), product)
         condition = self.model.denoiser.condition(c.logit, c.guide, c.lateral)
-        return c.logit, condition, self.model.denoiser.film_table(c.text), c.distance
+        film = self.model.denoiser.film_table(c.logit.shape[0], c.text)
+        return c.logit, condition, film, c.distance
 
 
 class StepGraph(nn.Module):

@@ -28,9 +28,9 @@ def dice(logit: Tensor, mask: Tensor, smooth: float = 1.0) -> Tensor:
 
 
 def mask_loss(logit: Tensor, mask: Tensor, config: LossConfig) -> Tensor:
-    """Focal + weighted Dice, the supervision of both the coarse and the refined map."""
+    """Focal and Dice, weighted: the supervision of both the coarse and the refined map."""
     pixelwise = focal(logit, mask, config.focal_gamma, config.focal_alpha)
-    return pixelwise + config.dice * dice(logit, mask)
+    return config.focal * pixelwise + config.dice * dice(logit, mask)
 
 
 def soft_target(masks: Sequence[Mask], side: int) -> Tensor:

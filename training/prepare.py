@@ -1,4 +1,4 @@
-"""Before training: read the goods, keep some back, fill the bank."""
+"""Before training: read the goods, keep some back, fill the bank or choose the picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from engine.types import InputError
 from training.cache import Good, stacked
 from training.datasets.sample import FEWEST_GOODS, Sample, load
-from training.model.bank import cells, coreset
+from training.model.bank import Bank, cells, coreset
+from training.model.picture import Picture, medoid
 from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours
 from training.seeds import stream, torch_stream
@@ -44,20 +45,39 @@ def read_goods(samples: Sequence[Sample], side: int, held_out: float, seed: int)
     return Goods(fitted, [g for g in goods if g.id in kept_back])
 
 
-def fill_bank(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
-    """Per product, how much place counts, and a coreset of the goods' tokens."""
-    generator, bank = torch_stream(seed, "bank"), model.bank
-    size = model.config.bank_tokens
-    for product in range(len(bank.tokens)):
+def fill_prompt(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
+    """Per product, from at most :data:`MOST_GOODS` of its goods."""
+    generator, prompt = torch_stream(seed, "bank"), model.prompt
+    for product in range(len(prompt.tokens)):
         own = spread([g for g in goods if g.product == product], MOST_GOODS)
-        found = _candidates(model, own, CANDIDATES * size, generator)
-        pull = Neighbours(found.tokens, found.place, found.owner, generator).pull
-        kept = coreset(torch.cat([found.tokens, pull * found.place], 1), size, generator)
-        bank.tokens[product] = found.tokens[kept].half()
-        bank.details[product] = found.details[kept].half()
-        bank.place[product] = found.place[kept]
-        bank.owner[product] = found.owner[kept]
-        bank.pull[product] = pull
+        if isinstance(prompt, Bank):
+            _fill_bank(model, prompt, product, own, generator)
+        else:
+            _choose_picture(model, prompt, product, own)
+
+
+def _choose_picture(model: PromptMAD, prompt: Picture, product: int, goods: Sequence[Good]) -> None:
+    """The medoid: the good part that is nearest to all others."""
+    tokens = torch.cat([model.features(stacked([good.image])).tokens.half() for good in goods])
+    chosen = medoid(tokens.float())
+    prompt.tokens[product] = tokens[chosen]
+    lateral = model.features(stacked([goods[chosen].image])).lateral
+    prompt.details[product] = model.detail(lateral)[0].half()
+
+
+def _fill_bank(
+    model: PromptMAD, bank: Bank, product: int, goods: Sequence[Good], generator: torch.Generator
+) -> None:
+    """How much place counts, and a coreset of the goods' tokens."""
+    size = model.config.bank_tokens
+    found = _candidates(model, goods, CANDIDATES * size, generator)
+    pull = Neighbours(found.tokens, found.place, found.owner, generator).pull
+    kept = coreset(torch.cat([found.tokens, pull * found.place], 1), size, generator)
+    bank.tokens[product] = found.tokens[kept].half()
+    bank.details[product] = found.details[kept].half()
+    bank.place[product] = found.place[kept]
+    bank.owner[product] = found.owner[kept]
+    bank.pull[product] = pull
 
 
 def spread(goods: Sequence[Good], most: int) -> Sequence[Good]:

@@ -5,6 +5,7 @@ RUN/state.json               stage, step and seconds spent
 RUN/prepared.safetensors     axes and bank, fitted once
 RUN/cache/                   frozen features of the synthetic pictures
 RUN/checkpoint.safetensors   weights and optimiser, with the stage and step they belong to
+RUN/refinement.json          what each number of refinement steps gave, on synthetic damage
 RUN/bundle/                  the result
 """
 
@@ -73,6 +74,10 @@ class Run:
         cached = step if stage == "cache" else self.state.cached
         self.state = State(stage, step, now, began, cached)
         _write_text(self.folder / "state.json", json.dumps(asdict(self.state)))
+
+    def note(self, name: str, said: Mapping[str, object]) -> None:
+        """Write a JSON file into the run's folder, whole or not at all."""
+        _write_text(self.folder / name, json.dumps(said, indent=2))
 
     def save(self, model: nn.Module, optimiser: optim.Optimizer, stage: str, step: int) -> None:
         """Checkpoint weights and optimiser, whole or not at all."""

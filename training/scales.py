@@ -24,7 +24,7 @@ def fit_scales(model: PromptMAD, held_out: Sequence[Good]) -> None:
     On either map the median pixel of good parts becomes 0, and the score of the strangest part in
     fifty becomes 1.
     """
-    for product in range(len(model.bank.tokens)):
+    for product in range(len(model.fusion.centre)):
         own = spread([g for g in held_out if g.product == product], MOST_GOODS)
         maps = torch.cat([_maps(model, good) for good in own])
         centre = maps.transpose(0, 1).flatten(1).median(1).values
@@ -38,6 +38,6 @@ def _maps(model: PromptMAD, good: Good) -> Tensor:
     """Refined logit and distance, unscaled, at stride 4: ``(1, 2, s, s)``."""
     product, image = torch.tensor([good.product]), stacked([good.image])
     f = model.features(image)
-    c = model.coarse(f, model.bank(f.tokens, product), product)
+    c = model.coarse(f, model.prompt(f.tokens, product), product)
     logit = model.refine(c)
     return torch.cat([logit, enlarge(c.distance, logit)], 1)

@@ -7,13 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from training.cache import Batch
-from training.config import LossConfig
+from training.config import LossConfig, TrainConfig
 from training.fit import Stage
 from training.losses import mask_loss, reconstruction
 from training.model.promptmad import PromptMAD
-from training.model.refine import bridge, to_map
+from training.model.refine import abar, bridge, diffused, sigma, to_map
 
 KAPPA = 0.2  # noise of the bridge in training, MODEL.md 2.2 (d)
+STARTS = 0.5  # share of a diffusion's states that begin from the coarse map, as the sampler does
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +22,23 @@ class SegmentStage:
     """Reconstruction, restoration and the coarse map, jointly."""
 
     config: LossConfig
+    jitter: float = 0.0
     name: str = "segmentor"
 
     def parameters(self, model: PromptMAD) -> Iterator[nn.Parameter]:
         return _of(model.words, model.reconstructor, model.segmentor)
 
     def loss(self, model: PromptMAD, batch: Batch, generator: torch.Generator) -> Tensor:
-        c = model.coarse(batch.features, batch.prompt, batch.product)
+        blurred = _jittered(batch.features.tokens, self.jitter, generator) if self.jitter else None
+        c = model.coarse(batch.features, batch.prompt, batch.product, blurred)
         restored = reconstruction(c.reconstruction.float(), batch.clean)
         return restored + self.config.coarse * mask_loss(c.logit.float(), batch.mask, self.config)
+
+
+def _jittered(tokens: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Gaussian noise of that share of each token's own size (OneNIP's feature jitter)."""
+    size = tokens.square().mean(1, keepdim=True).sqrt()
+    return tokens + share * size * torch.randn(tokens.shape, generator=generator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +60,34 @@ class RefineStage:
             c = model.coarse(batch.features, batch.prompt, batch.product)
         denoiser = model.denoiser
         condition = denoiser.condition(c.logit, c.guide, c.lateral)
-        film = denoiser.film_table(c.text)
         B, T = len(batch.product), model.config.refinement_steps
+        film = denoiser.film_table(B, c.text)
         t = torch.randint(1, T + 1, (B,), generator=generator)
-        share = torch.tensor(model.noise_share)[t][:, None, None, None]
-        noise = torch.randn(c.logit.shape, generator=generator)
-        x = bridge(2 * batch.mask - 1, to_map(c.logit.float()), share, noise, KAPPA)
+        x = _state(model, 2 * batch.mask - 1, to_map(c.logit.float()), t, generator)
         one_step = denoiser(x, c.logit, condition, film[torch.arange(B), t - 1])
         whole = model.refine(c)
         losses = (mask_loss(logit.float(), batch.mask, self.config) for logit in (one_step, whole))
         return self.config.refined * sum(losses, torch.zeros(()))
 
 
-def _of(*modules: nn.Module) -> Iterator[nn.Parameter]:
+def _state(
+    model: PromptMAD, mask: Tensor, coarse: Tensor, t: Tensor, generator: torch.Generator
+) -> Tensor:
+    """What the denoiser meets at the times ``t (B,)``: a state of bridge or diffusion."""
+    noise = torch.randn(coarse.shape, generator=generator)
+    if model.config.refinement == "bridge":
+        share = torch.tensor(model.noise_share)[t][:, None, None, None]
+        return bridge(mask, coarse, share, noise, KAPPA)
+    levels = torch.tensor([sigma(a) for a in abar(model.config)])[t][:, None, None, None]
+    starts = torch.rand(coarse.shape[0], 1, 1, 1, generator=generator) < STARTS
+    return diffused(torch.where(starts, coarse, mask), levels, noise)
+
+
+def _of(*modules: nn.Module | None) -> Iterator[nn.Parameter]:
     for module in modules:
-        yield from module.parameters()
+        yield from module.parameters() if module else ()
 
 
-def stages(config: LossConfig) -> Sequence[Stage[PromptMAD, Batch]]:
+def stages(config: TrainConfig) -> Sequence[Stage[PromptMAD, Batch]]:
     """The stages in their order."""
-    return (SegmentStage(config), RefineStage(config))
+    return (SegmentStage(config.loss, config.jitter), RefineStage(config.loss))

@@ -1,5 +1,6 @@
 """A run from folders of good parts to a bundle: prepare, cache, train, scale, export."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from training.export import export_bundle
 from training.fit import fit
 from training.model.backbone import load_backbone
 from training.model.promptmad import PromptMAD
-from training.prepare import Goods, fill_bank, read_goods
+from training.prepare import Goods, fill_prompt, read_goods
 from training.prompts import DEFAULT_CLIP, ClipEncoder, HashEncoder, TextEncoder, build_table
+from training.refinement import fewest, measure_steps
 from training.report import Report
 from training.run import Run, load_tensors, save_tensors
 from training.scales import fit_scales
@@ -22,7 +24,7 @@ from training.stages import stages
 
 UNTIL = {"cache": 0.4, "segmentor": 0.84, "refiner": 0.94}
 """Share of the run's minutes by which a stage gives way to the next."""
-PREPARED = ("neck.", "detail.", "bank.")
+PREPARED = ("neck.", "detail.", "prompt.")
 """Of the model's weights, those that are fitted to goods and not trained."""
 
 
@@ -42,6 +44,8 @@ def train(run: Run, report: Report) -> Path:
     _prepare(model, goods, run, report)
     cache = _fill_cache(model, goods, run, report)
     _fit_stages(model, cache, run, report)
+    report("choosing refinement steps", 0.0, "")
+    model.steps = _choose_steps(model, goods, run)
     report("setting scales", 0.0, "")
     fit_scales(model, goods.held_out)
     report("exporting the bundle", 0.0, "")
@@ -60,15 +64,15 @@ def _path(weights: WeightFile | None) -> Path | None:
 
 @torch.no_grad()
 def _prepare(model: PromptMAD, goods: Goods, run: Run, report: Report) -> None:
-    """Axes and bank: fitted once and kept, since cached rows are in their basis."""
+    """Axes and prompt: fitted once and kept, since cached rows are in their basis."""
     kept, seed = run.folder / "prepared.safetensors", run.spec.config.seed
     if kept.is_file():
         model.load_state_dict(load_tensors(kept)[0], strict=False)
         return
     report("fitting the axes", 0.0, f"{len(goods.fitted)} goods")
     fit_axes(model, goods.fitted, seed)
-    report("filling the bank", 0.0, f"{model.config.bank_tokens} tokens a product")
-    fill_bank(model, goods.fitted, seed)
+    report("remembering good parts", 0.0, f"a {model.config.prompt} for each product")
+    fill_prompt(model, goods.fitted, seed)
     state = model.state_dict()
     save_tensors({k: v for k, v in state.items() if k.startswith(PREPARED)}, kept, {})
 
@@ -87,10 +91,17 @@ def _fill_cache(model: PromptMAD, goods: Goods, run: Run, report: Report) -> Fea
     return cache
 
 
+def _choose_steps(model: PromptMAD, goods: Goods, run: Run) -> int:
+    """As many as pay; what each number gave stands in RUN/refinement.json."""
+    quality = measure_steps(model, goods.held_out, run.spec.config.seed)
+    run.note("refinement.json", {str(steps): asdict(q) for steps, q in quality.items()})
+    return fewest(quality)
+
+
 def _fit_stages(model: PromptMAD, cache: FeatureCache, run: Run, report: Report) -> None:
     config = run.spec.config
     steps = {"segmentor": config.segmentor_steps, "refiner": config.refiner_steps}
-    order = stages(config.loss)
+    order = [stage for stage in stages(config) if steps[stage.name]]
     names = [stage.name for stage in order]
     model.to(memory_format=torch.channels_last)
     first = names.index(run.state.stage) if run.state.stage in names else 0

@@ -150,7 +150,7 @@ def test_a_station_without_the_train_extra_gets_help_and_hears_what_to_install()
         "--products",
         "a",
         "--config",
-        "promptmad-tiny",
+        "promptmad-bank-tiny",
         "--out",
         ".",
     ]

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from training.config import BackboneConfig, ModelConfig, TrainConfig
 from training.model.backbone import Backbone
+from training.model.bank import Bank
 from training.model.promptmad import PromptMAD
 
 SIDE = 64
@@ -41,21 +42,22 @@ CONFIG = TrainConfig(
 )
 
 
-def micro_model(products: int = 2, seed: int = 0) -> PromptMAD:
+def micro_model(products: int = 2, seed: int = 0, config: ModelConfig = MODEL) -> PromptMAD:
     """A model with random weights everywhere, also where training starts from zero."""
     torch.manual_seed(seed)
-    model = PromptMAD(MODEL, Backbone(MODEL.backbone), torch.randn(products, 2, MODEL.text_dim))
+    model = PromptMAD(config, Backbone(config.backbone), torch.randn(products, 2, config.text_dim))
     with torch.no_grad():
         for tensor in (
             model.neck.axes.weight,
             model.detail.weight,
-            model.bank.tokens,
-            model.bank.details,
-            model.bank.place,
+            model.prompt.tokens,
+            model.prompt.details,
             model.denoiser.last.weight,
         ):
             tensor.copy_(0.3 * torch.randn(tensor.shape))
-        model.bank.pull[1:] = 0.5  # one product where place counts, one where it does not
+        if isinstance(model.prompt, Bank):
+            model.prompt.place.copy_(0.3 * torch.randn(model.prompt.place.shape))
+            model.prompt.pull[1:] = 0.5  # one product where place counts, one where it does not
     return model.eval()
 
 

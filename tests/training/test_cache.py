@@ -11,7 +11,7 @@ from tests.training.micro import SIDE, micro_model
 from training.axes import fit_axes
 from training.cache import FeatureCache, Good
 from training.datasets.sample import Sample
-from training.prepare import fill_bank, read_goods, spread
+from training.prepare import fill_prompt, read_goods, spread
 
 ROWS = 20
 
@@ -86,7 +86,7 @@ def test_goods_held_out_feed_neither_bank_nor_training(
     model = micro_model()
     with torch.no_grad():
         fit_axes(model, goods.fitted, 0)
-        fill_bank(model, goods.fitted, 0)
+        fill_prompt(model, goods.fitted, 0)
     for product in range(2):
-        owners = set(model.bank.owner[product].tolist())
+        owners = set(model.prompt.owner[product].tolist())
         assert owners <= {g.id for g in goods.fitted if g.product == product}

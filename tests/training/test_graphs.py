@@ -11,13 +11,18 @@ from engine.bundle import PromptTable, PromptWords, read_bundle, write_bundle
 from engine.fuse import unroll
 from engine.manifest import Backbone, Manifest, Refinement, Size, TextEncoder, Training
 from tests.training.micro import MODEL, SIDE, micro_model
+from training.config import FAMILIES, ModelConfig
 from training.graphs import export_graphs
 from training.model.promptmad import PromptMAD
 
+KINDS = {name: settings.get("model", {}) for name, settings in FAMILIES.items()}
+KINDS["promptmad-bank by ddpm"] = {"refinement": "ddpm"}
 
-@pytest.fixture(scope="module")
-def model() -> PromptMAD:
-    return micro_model()
+
+@pytest.fixture(scope="module", params=KINDS)
+def model(request: pytest.FixtureRequest) -> PromptMAD:
+    config = MODEL.model_dump() | KINDS[request.param]
+    return micro_model(config=ModelConfig.model_validate(config))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +36,10 @@ def bundle(model: PromptMAD, tmp_path_factory: pytest.TempPathFactory) -> Path:
         input=Size(height=SIDE, width=SIDE),
         map=Size(height=SIDE // 4, width=SIDE // 4),
         refinement=Refinement(
-            trained_steps=3, default_steps=3, noise_share=tuple(model.noise_share)
+            mode=model.config.refinement,
+            trained_steps=3,
+            default_steps=3,
+            noise_share=tuple(model.noise_share),
         ),
         text=TextEncoder(encoder="none", dim=MODEL.text_dim),
         backbone=Backbone(name="test_resnet", weights="random", weights_sha256=None, licence="-"),
@@ -40,7 +48,8 @@ def bundle(model: PromptMAD, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     words = PromptWords(normal=["a flawless a"], abnormal=["a damaged a"])
     folder = tmp_path_factory.mktemp("bundle") / "micro"
-    table = PromptTable({"a": words, "b": words}, model.words.table.numpy())
+    embeddings = np.zeros((2, 2, MODEL.text_dim), np.float32)
+    table = PromptTable({"a": words, "b": words}, embeddings)
     write_bundle(folder, manifest, export_graphs(model), table)
     return folder
 
@@ -67,7 +76,7 @@ def test_fewer_steps_are_those_of_the_model(model: PromptMAD, bundle: Path, step
     image, index = torch.randint(0, 256, (1, SIDE, SIDE, 3), dtype=torch.uint8), torch.tensor([0])
     with torch.no_grad():
         features = model.features(image)
-        coarse = model.coarse(features, model.bank(features.tokens, index), index)
+        coarse = model.coarse(features, model.prompt(features.tokens, index), index)
         logit = model.refine(coarse, steps)
         expected, _ = model.fusion(logit, coarse.distance, index)
     assert torch.equal(logit, coarse.logit) == (steps == 0)

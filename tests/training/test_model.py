@@ -12,7 +12,7 @@ from tests.training.micro import MODEL, SIDE, micro_model, write_weights
 from training.model.backbone import Axes, Backbone, load_backbone
 from training.model.promptmad import Coarse, Features, PromptMAD
 from training.model.reconstruct import DecoderLayer, Reconstructor, pack, unpack
-from training.model.refine import Denoiser, bridge, noise_share, step_down, to_map
+from training.model.refine import Denoiser, abar, bridge, noise_share, step_down, to_map
 
 
 def _image(count: int = 2) -> torch.Tensor:
@@ -21,7 +21,7 @@ def _image(count: int = 2) -> torch.Tensor:
 
 
 def _coarse(model: PromptMAD, features: Features, product: torch.Tensor) -> Coarse:
-    return model.coarse(features, model.bank(features.tokens, product), product)
+    return model.coarse(features, model.prompt(features.tokens, product), product)
 
 
 def test_pack_and_unpack_are_inverse() -> None:
@@ -58,6 +58,7 @@ def test_words_change_the_map_of_a_product() -> None:
     model = micro_model()
     features = model.features(_image(1))
     first = _coarse(model, features, torch.tensor([0])).logit
+    assert model.words is not None
     model.words.table[0] = torch.randn(2, MODEL.text_dim)
     assert (_coarse(model, features, torch.tensor([0])).logit - first).abs().max() > 1e-6
 
@@ -76,8 +77,10 @@ def test_axes_see_faint_damage_through_loud_differences_of_good_parts() -> None:
     torch.testing.assert_close(goods.mean(), torch.tensor(0.0), atol=0.02, rtol=0)
 
 
-def test_the_schedule_rises_from_mask_to_coarse_map() -> None:
-    h = noise_share(10, (1e-4, 0.02))
+@pytest.mark.parametrize("mode", ["bridge", "ddpm"])
+def test_the_schedule_rises_from_mask_to_coarse_map(mode: str) -> None:
+    model = MODEL.model_copy(update={"refinement": mode, "refinement_steps": 10})
+    h = noise_share(model)
     assert (h[0], h[-1], len(h)) == (0.0, 1.0, 11)
     assert all(low < high for low, high in itertools.pairwise(h))
 
@@ -90,12 +93,27 @@ def test_the_bridge_ends_at_mask_and_at_coarse_map() -> None:
 
 
 def test_the_sampler_lands_on_the_predicted_map_and_stays_on_the_bridge() -> None:
-    h, x0, coarse = noise_share(4, (1e-4, 0.02)), torch.tensor(-1.0), torch.tensor(0.5)
+    h, x0, coarse = noise_share(MODEL), torch.tensor(-1.0), torch.tensor(0.5)
     x = coarse
-    for t in range(4, 0, -1):
+    for t in range(MODEL.refinement_steps, 0, -1):
         torch.testing.assert_close(x, (1 - h[t]) * x0 + h[t] * coarse)
         x = step_down(x, x0, h[t - 1] / h[t])
     torch.testing.assert_close(x, x0)
+
+
+def test_the_diffusions_sampler_is_ddim() -> None:
+    """In the paper's own coordinates, x = sqrt(abar) y: the same steps, and the same end."""
+    config = MODEL.model_copy(update={"refinement": "ddpm", "refinement_steps": 10})
+    h, a = noise_share(config), abar(config)
+    assert a[10] == pytest.approx(0.904, abs=1e-3)  # it can refine a map, never make one of noise
+    x0, y = torch.tensor(-0.7), torch.tensor(0.5)
+    x = a[10] ** 0.5 * y
+    for t in range(10, 0, -1):
+        eps = (x - a[t] ** 0.5 * x0) / (1 - a[t]) ** 0.5
+        x = a[t - 1] ** 0.5 * x0 + (1 - a[t - 1]) ** 0.5 * eps
+        y = step_down(y, x0, h[t - 1] / h[t])
+        torch.testing.assert_close(x, a[t - 1] ** 0.5 * y, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(y, x0)
 
 
 def test_an_untrained_refiner_leaves_the_coarse_map_as_it_is() -> None:

@@ -66,7 +66,9 @@ def preview(
     data: Data,
     out: Annotated[Path, typer.Option(help="The picture to write, such as sheet.png.")],
     products: Products = "",
-    config: Annotated[str, typer.Option(help="Configuration, for its size.")] = "promptmad-tiny",
+    config: Annotated[
+        str, typer.Option(help="Configuration, for its size.")
+    ] = "promptmad-bank-tiny",
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 0,
 ) -> None:
     """Draw a sheet of synthetic anomalies, as training will see them."""

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+SKETCH = 48  # dimensions
+
 
 class Answer(NamedTuple):
     """A prompt picture aligned to the query: what a normal part would show there."""
@@ -60,13 +62,13 @@ class Bank(nn.Module):
         nearest = d2.argmin(2, keepdim=True)
         moved = pull[..., None] * (_picked(there, nearest, h) - here.T.unflatten(1, (h, w)))
         details = _picked(self.details[product].float(), nearest, h)
-        return Answer(_picked(bank, nearest, h), F.pixel_shuffle(details, 2), _length(moved))
+        return Answer(_picked(bank, nearest, h), F.pixel_shuffle(details, 2), length(moved))
 
 
 def distance(query: Tensor, answer: Answer) -> Tensor:
     """How strange the query is, ``(B, 1, h, w)``: in look and in place, per token channel."""
-    look = _length(query - answer.tokens)
-    return _length(torch.cat([look, answer.away], 1)) / query.shape[1] ** 0.5
+    look = length(query - answer.tokens)
+    return length(torch.cat([look, answer.away], 1)) / query.shape[1] ** 0.5
 
 
 def cells(h: int, w: int) -> Tensor:
@@ -81,7 +83,7 @@ def _picked(rows: Tensor, nearest: Tensor, height: int) -> Tensor:
     return found.transpose(1, 2).unflatten(2, (height, -1))
 
 
-def _length(vectors: Tensor) -> Tensor:
+def length(vectors: Tensor) -> Tensor:
     """Over channels, ``(B, 1, h, w)``; its slope is finite also at zero."""
     return (vectors.square().sum(1, keepdim=True) + 1e-6).sqrt()
 
@@ -106,17 +108,28 @@ def _apart(here: Tensor, there: Tensor) -> Tensor:
 def coreset(tokens: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """Indices ``(size,)`` of a greedy k-centre coreset of ``tokens (N, D)``.
 
-    Farthest-point selection, Gonzalez (1985), as PatchCore uses it. With fewer tokens than
-    ``size`` the selection wraps round.
+    Farthest-point selection, Gonzalez (1985), as PatchCore uses it, and as there in a random
+    projection of :data:`SKETCH` dimensions (Johnson & Lindenstrauss 1984): all its time goes into
+    reading the tokens. With fewer tokens than ``size`` the selection wraps round.
     """
     count = len(tokens)
     if count <= size:
         return torch.arange(size) % count
     chosen = torch.empty(size, dtype=torch.long)
     chosen[0] = torch.randint(count, (1,), generator=generator)
+    seen = _sketch(tokens, generator)
+    squared = seen.square().sum(1)
     farthest = torch.full((count,), torch.inf)
     for i in range(1, size):
-        d2 = (tokens - tokens[chosen[i - 1]]).square().sum(1)
-        farthest = torch.minimum(farthest, d2)
+        last = seen[chosen[i - 1]]
+        torch.minimum(farthest, squared - 2 * (seen @ last) + last.square().sum(), out=farthest)
         chosen[i] = farthest.argmax()
     return chosen
+
+
+def _sketch(tokens: Tensor, generator: torch.Generator) -> Tensor:
+    """The tokens round their middle, in few dimensions where they have many."""
+    tokens = tokens - tokens.mean(0)
+    if tokens.shape[1] <= SKETCH:
+        return tokens
+    return tokens @ torch.randn(tokens.shape[1], SKETCH, generator=generator) / SKETCH**0.5

@@ -6,6 +6,7 @@ Shapes: B batch, P products, D token channels, h w at stride 8, s at stride 4, d
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,8 @@ from engine.fuse import timesteps
 from training.config import ModelConfig
 from training.model.attention import Mlp
 from training.model.backbone import Axes, Backbone, Neck
-from training.model.bank import Answer, Bank, distance
+from training.model.bank import Answer, Bank, distance, length
+from training.model.picture import Picture
 from training.model.reconstruct import Reconstructor
 from training.model.refine import Denoiser, noise_share, step_down, to_map
 from training.model.segmentor import Segmentor
@@ -37,11 +39,11 @@ class Coarse:
     """What the segmentor says, and what the refinement starts from."""
 
     reconstruction: Tensor  # (B, D, h, w)
-    distance: Tensor  # (B, 1, h, w)
+    distance: Tensor  # (B, 1, h, w) to the bank, or of the reconstruction to the picture
     lateral: Tensor  # (B, C4 + E, s, s) the trunk's own, and its residual to the bank's details
     guide: Tensor  # (B, G, s, s)
     logit: Tensor  # (B, 1, s, s)
-    text: Tensor  # (B, 2, d)
+    text: Tensor | None  # (B, 2, d)
 
 
 class Words(nn.Module):
@@ -106,47 +108,64 @@ def enlarge(distance: Tensor, logit: Tensor) -> Tensor:
     return F.interpolate(distance, size=logit.shape[-2:], mode="bilinear", align_corners=False)
 
 
+Beside: TypeAlias = tuple[Tensor, Tensor, Tensor]
+"""A picture beside its prompt: how strange (B, 1, h, w), residual, lateral."""
+
+
 class PromptMAD(nn.Module):
     """One model for many products; the product's index chooses bank, words and scales."""
 
     def __init__(self, config: ModelConfig, backbone: Backbone, prompts: Tensor) -> None:
         super().__init__()
-        products, c4 = len(prompts), backbone.channels[0]
+        lateral = backbone.channels[0] + (config.detail_dim if config.prompt == "bank" else 0)
         self.config = config
         self.backbone = backbone
         self.neck = Neck(sum(backbone.channels[1:]), config.neck_dim)
-        self.detail = Axes(c4, config.detail_dim)
-        self.bank = Bank(products, config.bank_tokens, config.neck_dim, config.detail_dim)
-        self.words = Words(prompts, config.width)
+        self.detail = Axes(backbone.channels[0], config.detail_dim)
+        self.prompt = _prompt(config, len(prompts))
+        self.words = Words(prompts, config.width) if config.text else None
         self.reconstructor = Reconstructor(config)
-        self.segmentor = Segmentor(config, c4 + config.detail_dim)
-        self.denoiser = Denoiser(config, c4 + config.detail_dim)
-        self.fusion = Fusion(products, config.score_top)
-        self.noise_share = noise_share(config.refinement_steps, config.beta)
+        self.segmentor = Segmentor(config, lateral)
+        self.denoiser = Denoiser(config, lateral)
+        self.fusion = Fusion(len(prompts), config.score_top)
+        self.noise_share = noise_share(config)
+        self.steps = config.refinement_steps
 
     def features(self, image: Tensor) -> Features:
         """uint8 ``(B, H, W, 3)`` → frozen features."""
         f4, f8, f16 = self.backbone(image)
         return Features(self.neck(f8, f16), f4)
 
-    def coarse(self, f: Features, prompt: Answer, product: Tensor) -> Coarse:
-        """Everything up to the coarse map; ``prompt`` is what the bank answers."""
-        text = self.words(product)
-        rebuilt = self.reconstructor(f.tokens, prompt.tokens, text[:, :1])
-        strange = distance(f.tokens, prompt)
-        differences = [(rebuilt - f.tokens).abs(), (prompt.tokens - f.tokens).abs()]
-        residual = torch.cat([*differences, strange, prompt.away], 1)
-        fine = (prompt.details - self.detail(f.lateral)).abs()
-        lateral = torch.cat([f.lateral, fine], 1)
+    def coarse(
+        self, f: Features, prompt: Answer, product: Tensor, blurred: Tensor | None = None
+    ) -> Coarse:
+        """Everything up to the coarse map; ``prompt`` is what bank or picture answers.
+
+        ``blurred`` are the tokens that the reconstruction sees in training, if not the picture's.
+        """
+        text = self.words(product) if self.words else None
+        normal = None if text is None else text[:, :1]
+        seen = f.tokens if blurred is None else blurred
+        rebuilt = self.reconstructor(seen, prompt.tokens, normal)
+        beside = self._beside_bank if self.config.prompt == "bank" else _beside_picture
+        strange, residual, lateral = beside(f, prompt, rebuilt)
         guide, logit = self.segmentor(residual, lateral, text)
         return Coarse(rebuilt, strange, lateral, guide, logit, text)
 
+    def _beside_bank(self, f: Features, prompt: Answer, rebuilt: Tensor) -> Beside:
+        """What is strange is what the bank does not hold."""
+        strange = distance(f.tokens, prompt)
+        differences = [(rebuilt - f.tokens).abs(), (prompt.tokens - f.tokens).abs()]
+        fine = (prompt.details - self.detail(f.lateral)).abs()
+        residual = torch.cat([*differences, strange, prompt.away], 1)
+        return strange, residual, torch.cat([f.lateral, fine], 1)
+
     def refine(self, c: Coarse, steps: int | None = None) -> Tensor:
-        """The sampler, all steps or fewer: the refined logit ``(B, 1, s, s)``."""
-        trained = self.config.refinement_steps
-        times = [*timesteps(trained, trained if steps is None else steps), 0]
+        """The sampler, by default :attr:`steps` of them: the refined logit ``(B, 1, s, s)``."""
+        taken = self.steps if steps is None else steps
+        times = [*timesteps(self.config.refinement_steps, taken), 0]
         condition = self.denoiser.condition(c.logit, c.guide, c.lateral)
-        film = self.denoiser.film_table(c.text)
+        film = self.denoiser.film_table(c.logit.shape[0], c.text)
         x, logit = to_map(c.logit), c.logit
         for t, s in pairwise(times):
             logit = self.denoiser(x, c.logit, condition, film[:, t - 1])
@@ -156,5 +175,19 @@ class PromptMAD(nn.Module):
     def forward(self, image: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, s, s)`` and score ``(B,)``, raw."""
         f = self.features(image)
-        c = self.coarse(f, self.bank(f.tokens, product), product)
+        c = self.coarse(f, self.prompt(f.tokens, product), product)
         return self.fusion(self.refine(c), c.distance, product)
+
+
+def _beside_picture(f: Features, prompt: Answer, rebuilt: Tensor) -> Beside:
+    """One picture lies nowhere as the query does: what is strange is what was not rebuilt."""
+    error = rebuilt - f.tokens
+    strange = length(error) / error.shape[1] ** 0.5
+    return strange, torch.cat([error.abs(), strange], 1), f.lateral
+
+
+def _prompt(config: ModelConfig, products: int) -> Bank | Picture:
+    sizes = config.neck_dim, config.detail_dim
+    if config.prompt == "bank":
+        return Bank(products, config.bank_tokens, *sizes)
+    return Picture(products, config.input_px // 8, *sizes)

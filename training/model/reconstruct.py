@@ -2,7 +2,7 @@
 
 OneNIP, ECCV 2024, from its description, with the decoder as mended there in November 2024: step
 (3) adds attention, so that the picture's stream sees the prompt. PromptMAD adds the normal words
-to the prompt and to the decoder's keys. Ours: the prompt is the aligned answer of the bank, and
+to the prompt and to the decoder's keys. Ours: where the prompt is the aligned answer of the bank,
 what the prompt stream gives is added to that answer.
 Shapes: B batch, D token channels on an h×w grid, N = h/2 · w/2 packed tokens, d width, T words.
 """
@@ -38,14 +38,29 @@ class DecoderLayer(nn.Module):
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(d) for _ in range(3))
 
     def forward(
-        self, p: Tensor, x: Tensor, pos: Tensor, text: Tensor, allowed: Tensor
+        self, p: Tensor, x: Tensor, pos: Tensor, text: Tensor | None, allowed: Tensor
     ) -> tuple[Tensor, Tensor]:
-        keys, values = torch.cat([x + pos, text], 1), torch.cat([x, text], 1)
-        open_text = allowed.new_ones(len(allowed), text.shape[1])
-        p = self.norm1(p + self.p_to_x(p + pos, keys, values, torch.cat([allowed, open_text], 1)))
+        keys, values, open_to_p = x + pos, x, allowed
+        if text is not None:  # the words stand beside the picture, open to every place
+            keys, values = torch.cat([keys, text], 1), torch.cat([values, text], 1)
+            open_text = allowed.new_ones(len(allowed), text.shape[1])
+            open_to_p = torch.cat([allowed, open_text], 1)
+        p = self.norm1(p + self.p_to_x(p + pos, keys, values, open_to_p))
         p = self.norm2(p + self.mlp(p))
         x = self.norm3(x + self.x_to_p(x + pos, p + pos, p, allowed))
         return p, x
+
+
+class FromText(nn.Module):
+    """What the words add to the prompt, through a gate that starts shut."""
+
+    def __init__(self, d: int, heads: int) -> None:
+        super().__init__()
+        self.attend = Attention(d, heads)
+        self.gate = nn.Parameter(torch.zeros(1))
+
+    def forward(self, p: Tensor, text: Tensor) -> Tensor:
+        return self.gate * self.attend(p, text, text)
 
 
 class Reconstructor(nn.Module):
@@ -60,8 +75,7 @@ class Reconstructor(nn.Module):
         self.proj_out = nn.Linear(d, 4 * config.neck_dim)
         self.pos_row = nn.Parameter(0.02 * torch.randn(side, 1, d // 2))
         self.pos_col = nn.Parameter(0.02 * torch.randn(1, side, d // 2))
-        self.text_to_prompt = Attention(d, config.heads)
-        self.text_gate = nn.Parameter(torch.zeros(1))
+        self.text_to_prompt = FromText(d, config.heads) if config.text else None
         self.encoder = nn.ModuleList(
             EncoderLayer(d, config.heads) for _ in range(config.encoder_layers)
         )
@@ -72,18 +86,22 @@ class Reconstructor(nn.Module):
         self.register_buffer(
             "allowed", ~_neighbours(side, config.neighbour_window), persistent=False
         )
-        nn.init.zeros_(self.proj_out.weight)
-        nn.init.zeros_(self.proj_out.bias)
+        self.corrects = config.prompt == "bank"
+        if self.corrects:  # a correction of nothing, at first
+            nn.init.zeros_(self.proj_out.weight)
+            nn.init.zeros_(self.proj_out.bias)
 
-    def forward(self, query: Tensor, prompt: Tensor, text_normal: Tensor) -> Tensor:
-        """``(B, D, h, w), (B, D, h, w), (B, T, d) → (B, D, h, w)``."""
+    def forward(self, query: Tensor, prompt: Tensor, text_normal: Tensor | None) -> Tensor:
+        """``(B, D, h, w), (B, D, h, w), (B, T, d) or None → (B, D, h, w)``."""
         pos = self._positions()
         x, p = self._encode(query, pos), self._encode(prompt, pos)
-        p = p + self.text_gate * self.text_to_prompt(p, text_normal, text_normal)
+        if self.text_to_prompt is not None and text_normal is not None:
+            p = p + self.text_to_prompt(p, text_normal)
         for layer in self.decoder:
             p, x = layer(p, x, pos, text_normal, self.allowed)
         p = self.norm(p + self.final(p + pos, x + pos, x))
-        return prompt + unpack(self.proj_out(p), query.shape[-1] // 2)
+        rebuilt = unpack(self.proj_out(p), query.shape[-1] // 2)
+        return prompt + rebuilt if self.corrects else rebuilt
 
     def _encode(self, tokens: Tensor, pos: Tensor) -> Tensor:
         x = self.proj_in(pack(tokens))

@@ -1,14 +1,22 @@
-"""Ten diffusion steps that refine the coarse map: a bridge from coarse map to mask.
+"""Ten diffusion steps that refine the coarse map, along a bridge or as a plain diffusion.
 
-ResShift (Yue et al., NeurIPS 2023) and cold diffusion (Bansal et al., 2022) are the family; the
-schedule is PromptMAD's linear beta. The denoiser predicts the clean map (x0), as a correction of
-the coarse logit: at its start, and wherever it has nothing to say, the coarse map stands, so a
-weak response is never erased for want of training.
+``bridge``: from coarse map to mask, the family of ResShift (Yue et al., NeurIPS 2023) and cold
+diffusion (Bansal et al., 2022). ``ddpm``: PromptMAD read literally, DDPM (Ho et al., NeurIPS 2020)
+sampled by DDIM with eta = 0 (Song et al., ICLR 2021), in the coordinates y = x / sqrt(abar), where
+DDIM is y_s = x0 + (sigma_s / sigma_t) (y_t - x0), sigma² = (1 - abar) / abar, and starts from the
+coarse map. So both have one sampler, and differ in schedule and in what training shows them. The
+schedule is PromptMAD's linear beta.
+
+The denoiser predicts the clean map (x0), as a correction of the coarse logit: at its start, and
+wherever it has nothing to say, the coarse map stands, so a weak response is never erased for want
+of training.
 Shapes: B batch, G guide channels, C denoiser channels, s side of the map, F = 2·3·C.
 Maps live in [-1, 1]; ``h[t]`` is the coarse map's share of ``x_t``, h[0] = 0 and h[T] = 1.
 """
 
 import math
+from itertools import accumulate
+from operator import mul
 
 import torch
 from torch import Tensor, nn
@@ -18,17 +26,26 @@ from training.config import ModelConfig
 LAYERS = 3
 
 
-def noise_share(steps: int, beta: tuple[float, float]) -> list[float]:
-    """``h[0..T]`` of the linear-beta schedule: (1 - abar_t) / (1 - abar_T).
+def noise_share(config: ModelConfig) -> list[float]:
+    """``h[0..T]``: (1 - abar_t) / (1 - abar_T) of a bridge, sigma_t / sigma_T of a diffusion.
 
     Plain floats: a schedule read from a buffer becomes symbolic in an exported graph.
     """
-    first, last = beta
-    abar, products = 1.0, [1.0]
-    for t in range(steps):
-        abar *= 1 - (first + (last - first) * t / max(1, steps - 1))
-        products.append(abar)
-    return [(1 - a) / (1 - products[-1]) for a in products]
+    level = {"bridge": lambda a: 1 - a, "ddpm": sigma}[config.refinement]
+    levels = [level(a) for a in abar(config)]
+    return [value / levels[-1] for value in levels]
+
+
+def abar(config: ModelConfig) -> list[float]:
+    """``abar[0..T]``, the products of 1 - beta, beta linear."""
+    (first, last), steps = config.beta, config.refinement_steps
+    betas = [first + (last - first) * t / max(1, steps - 1) for t in range(steps)]
+    return list(accumulate((1 - beta for beta in betas), mul, initial=1.0))
+
+
+def sigma(abar: float) -> float:
+    """Noise beside the map in the coordinates of :func:`diffused`."""
+    return math.sqrt((1 - abar) / abar)
 
 
 class Denoiser(nn.Module):
@@ -48,7 +65,9 @@ class Denoiser(nn.Module):
         self.conv3 = nn.Conv2d(C, C, 3, padding=2, dilation=2)
         self.last = nn.Conv2d(C, 1, 3, padding=1)
         self.film = nn.Sequential(
-            nn.Linear(32 + 2 * config.width, 64), nn.SiLU(), nn.Linear(64, 2 * LAYERS * C)
+            nn.Linear(32 + (2 * config.width if config.text else 0), 64),
+            nn.SiLU(),
+            nn.Linear(64, 2 * LAYERS * C),
         )
         for tensor in self.last.parameters():
             nn.init.zeros_(tensor)
@@ -57,12 +76,13 @@ class Denoiser(nn.Module):
         """What every step sees of the picture: ``(B, C, s, s)``."""
         return self.from_guide(torch.cat([to_map(coarse), guide, lateral], 1))
 
-    def film_table(self, text: Tensor) -> Tensor:
+    def film_table(self, B: int, text: Tensor | None) -> Tensor:
         """FiLM scales and shifts of all steps for the words ``(B, 2, d)``: ``(B, T, F)``."""
-        B = text.shape[0]
-        times = _sinusoid(self.steps, 32).to(text).expand(B, -1, -1)
-        words = text.flatten(1)[:, None].expand(-1, self.steps, -1)
-        return self.film(torch.cat([times, words], 2))
+        known = _sinusoid(self.steps, 32).to(self.last.weight).expand(B, -1, -1)
+        if text is not None:
+            words = text.flatten(1)[:, None].expand(-1, self.steps, -1)
+            known = torch.cat([known, words], 2)
+        return self.film(known)
 
     def forward(self, x: Tensor, coarse: Tensor, condition: Tensor, film: Tensor) -> Tensor:
         """Logit of the clean map ``(B, 1, s, s)``; ``film (B, F)`` is the step's row."""
@@ -76,6 +96,11 @@ class Denoiser(nn.Module):
 def bridge(mask: Tensor, coarse: Tensor, share: Tensor, noise: Tensor, kappa: float) -> Tensor:
     """``x_t = (1 - h) m + h c + kappa sqrt(h) eps``: a training state between mask and coarse."""
     return (1 - share) * mask + share * coarse + kappa * share.sqrt() * noise
+
+
+def diffused(mask: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
+    """``y_t = m + sigma_t eps``: a training state of the diffusion, x_t / sqrt(abar_t)."""
+    return mask + sigma * noise
 
 
 def step_down(x: Tensor, x0: Tensor, keep: Tensor | float) -> Tensor:

@@ -13,67 +13,93 @@ from training.model.attention import Attention, Mlp
 
 
 class TextBlock(nn.Module):
-    """Pre-norm: self-attention over places, cross-attention to words, MLP."""
+    """Pre-norm: self-attention over places, cross-attention to words if there are any, MLP."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, *, reads: bool) -> None:
         super().__init__()
-        self.attend, self.read, self.mlp = (
-            Attention(width, heads),
-            Attention(width, heads),
-            Mlp(width, 2 * width),
-        )
+        self.attend, self.mlp = Attention(width, heads), Mlp(width, 2 * width)
+        self.read = Attention(width, heads) if reads else None
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
 
-    def forward(self, z: Tensor, pos: Tensor, text: Tensor) -> Tensor:
+    def forward(self, z: Tensor, pos: Tensor, text: Tensor | None) -> Tensor:
         y = self.norm1(z)
         z = z + self.attend(y + pos, y + pos, y)
-        z = z + self.read(self.norm2(z), text, text)
+        if self.read is not None and text is not None:
+            z = z + self.read(self.norm2(z), text, text)
         return z + self.mlp(self.norm3(z))
 
 
+class AttendingWords(nn.Module):
+    """The transformer at stride 16: every place sees every other, and the words."""
+
+    def __init__(self, config: ModelConfig, width: int) -> None:
+        super().__init__()
+        places = (config.input_px // 16) ** 2
+        self.pos = nn.Parameter(0.02 * torch.randn(1, places, width))
+        self.words = nn.Linear(config.width, width) if config.text else None
+        self.blocks = nn.ModuleList(
+            TextBlock(width, config.heads, reads=config.text)
+            for _ in range(config.segmentor_layers)
+        )
+
+    def forward(self, z: Tensor, text: Tensor | None) -> Tensor:
+        """``(B, c, h, w)`` and words ``(B, T, d)`` → the same size."""
+        side = z.shape[-1]
+        tokens = z.flatten(2).transpose(1, 2)
+        words = None if text is None or self.words is None else self.words(text)
+        for block in self.blocks:
+            tokens = block(tokens, self.pos, words)
+        return tokens.transpose(1, 2).unflatten(2, (-1, side))
+
+
 class Segmentor(nn.Module):
-    """Residual ``(B, 2D+2, h, w)`` and lateral ``(B, C4, 2h, 2w)`` → guide and coarse logit.
+    """Residual ``(B, e, h, w)`` and lateral ``(B, C4, 2h, 2w)`` → guide and coarse logit.
 
     The lateral's gate is opened by the residual, which keeps low-level features from marking what
     the memory knows to be normal, or by the lateral itself: a hairline is too thin for stride 8,
     and a gate that the residual alone may open stays shut on it (measured: thin scratches on a
-    printed label, image AUROC 55).
+    printed label, image AUROC 55). Blocks, words and laterals can each be left out, for ablation.
     """
 
     def __init__(self, config: ModelConfig, lateral_channels: int) -> None:
         super().__init__()
-        e, c, g = 2 * config.neck_dim + 2, config.segmentor_width, config.guide_channels
-        side = config.input_px // 16
+        e, c, g = config.residual_channels, config.segmentor_width, config.guide_channels
         self.enter = _conv(e, c)
         self.down = _conv(c, 2 * c, stride=2)
-        self.pos = nn.Parameter(0.02 * torch.randn(1, side**2, 2 * c))
-        self.words = nn.Linear(config.width, 2 * c)
-        self.blocks = nn.ModuleList(
-            TextBlock(2 * c, config.heads) for _ in range(config.segmentor_layers)
-        )
+        self.attend = AttendingWords(config, 2 * c) if config.segmentor_layers else None
         self.up8 = _conv(3 * c, c)
-        self.gate8 = nn.Conv2d(e, g, 1)
-        self.gate4 = nn.Conv2d(lateral_channels, g, 1)
-        self.lateral = _conv(lateral_channels, g)
-        self.up4 = _conv(c + g, g)
+        self.fine = Lateral(e, lateral_channels, g) if config.laterals else None
+        self.up4 = _conv(c + g if config.laterals else c, g)
         self.guide = _conv(g, g)
         self.logit = rare(nn.Conv2d(g, 1, 1))
 
-    def forward(self, residual: Tensor, lateral: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, residual: Tensor, lateral: Tensor, text: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Guide ``(B, G, 2h, 2w)`` and coarse logit ``(B, 1, 2h, 2w)``."""
         z8 = self.enter(residual)
-        z8 = self.up8(torch.cat([_double(self._read_words(self.down(z8), text)), z8], 1))
-        opened = torch.sigmoid(_double(self.gate8(residual)) + self.gate4(lateral))
-        f4 = opened * self.lateral(lateral)
-        guide = self.guide(self.up4(torch.cat([_double(z8), f4], 1)))
+        z16 = self.down(z8)
+        if self.attend is not None:
+            z16 = self.attend(z16, text)
+        z4 = _double(self.up8(torch.cat([_double(z16), z8], 1)))
+        if self.fine is not None:
+            z4 = torch.cat([z4, self.fine(residual, lateral)], 1)
+        guide = self.guide(self.up4(z4))
         return guide, self.logit(guide)
 
-    def _read_words(self, z: Tensor, text: Tensor) -> Tensor:
-        width = z.shape[-1]
-        tokens, words = z.flatten(2).transpose(1, 2), self.words(text)
-        for block in self.blocks:
-            tokens = block(tokens, self.pos, words)
-        return tokens.transpose(1, 2).unflatten(2, (-1, width))
+
+class Lateral(nn.Module):
+    """The trunk's features at stride 4 through their gate: ``(B, G, 2h, 2w)``."""
+
+    def __init__(self, residual_channels: int, lateral_channels: int, g: int) -> None:
+        super().__init__()
+        self.gate8 = nn.Conv2d(residual_channels, g, 1)
+        self.gate4 = nn.Conv2d(lateral_channels, g, 1)
+        self.enter = _conv(lateral_channels, g)
+
+    def forward(self, residual: Tensor, lateral: Tensor) -> Tensor:
+        opened = torch.sigmoid(_double(self.gate8(residual)) + self.gate4(lateral))
+        return opened * self.enter(lateral)
 
 
 def rare(layer: nn.Conv2d) -> nn.Conv2d:

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.micro import SIDE, micro_model, write_goods
+from training.datasets.dataset import read_dataset
+from training.model.promptmad import PromptMAD
+from training.prepare import read_goods
+from training.refinement import Quality, fewest, measure_steps
+
+
+def _quality(tmp_path: Path, model: PromptMAD) -> dict[int, Quality]:
+    samples = read_dataset(write_goods(tmp_path, "a", 20)).train_goods(["a"])
+    return measure_steps(model, read_goods(samples, SIDE, 0.5, 0).held_out, 0)
+
+
+def test_a_refiner_that_does_nothing_is_left_out(tmp_path: Path) -> None:
+    model = micro_model(1)
+    torch.nn.init.zeros_(model.denoiser.last.weight)
+    quality = _quality(tmp_path, model)
+    assert set(quality) == {0, 1, 2}  # the model has three steps
+    assert quality[0] == quality[2]
+    assert 0 < quality[0].pixel_ap < 1
+    assert fewest(quality) == 0
+
+
+def test_a_refiner_that_ruins_the_map_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = micro_model(1)
+    monkeypatch.setattr(model.denoiser, "forward", lambda x, coarse, *_: -coarse)
+    quality = _quality(tmp_path, model)
+    assert quality[1].aupro != quality[0].aupro
+    assert quality[1] == quality[2]  # both end on the last prediction, which is the same
+    better = 0 if quality[0].mean > quality[1].mean else 1
+    assert fewest(quality) == better
+
+
+@pytest.mark.parametrize(
+    ("quality", "wanted"),
+    [
+        ({0: 0.50, 1: 0.55, 10: 0.60}, 10),
+        ({0: 0.50, 1: 0.5995, 10: 0.60}, 1),
+        ({0: 0.60, 1: 0.55, 10: 0.50}, 0),
+    ],
+)
+def test_the_fewest_steps_that_do_as_well(quality: dict[int, float], wanted: int) -> None:
+    assert fewest({k: Quality(v, v) for k, v in quality.items()}) == wanted
+
+
+def test_a_model_takes_the_steps_it_was_given() -> None:
+    model, product = micro_model(), torch.tensor([0])
+    image = torch.randint(0, 256, (1, SIDE, SIDE, 3), dtype=torch.uint8)
+    f = model.features(image)
+    coarse = model.coarse(f, model.prompt(f.tokens, product), product)
+    for model.steps in (0, 1, 3):
+        assert torch.equal(model.refine(coarse), model.refine(coarse, model.steps))
+    assert not torch.equal(model.refine(coarse), model.refine(coarse, 1))
