@@ -24,6 +24,9 @@ def train(
     config: Config = "promptmad-bank-tiny",
     minutes: Minutes = None,
     seed: Seed = 0,
+    backbone: Annotated[
+        str, typer.Option(help="timm trunk; the configuration's own if not given.")
+    ] = "",
     backbone_weights: Annotated[
         Path | None, typer.Option(help="safetensors of the trunk; from its hub if not given.")
     ] = None,
@@ -46,6 +49,7 @@ def train(
         config,
         minutes=minutes,
         seed=seed,
+        backbone=backbone,
         backbone_weights=backbone_weights,
         clip_model=clip_model,
         clip_weights=clip_weights,

@@ -126,6 +126,7 @@ FULL: dict[str, Any] = {
     "segmentor_steps": 40000,
     "refiner_steps": 8000,
     "model": {
+        "backbone": {"name": "efficientnet_b4"},
         "neck_dim": 256,
         "bank_tokens": 10240,
         "width": 256,

@@ -18,7 +18,7 @@ from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours
 from training.seeds import stream, torch_stream
 
-CANDIDATES = 12  # tokens offered to the coreset for each that it may keep
+CANDIDATES = 200_000  # tokens offered to the coreset: a share of them would miss the rare ones
 MOST_GOODS = 200  # a product, that its bank is made of: more take time and add little
 
 
@@ -70,7 +70,7 @@ def _fill_bank(
 ) -> None:
     """How much place counts, and a coreset of the goods' tokens."""
     size = model.config.bank_tokens
-    found = _candidates(model, goods, CANDIDATES * size, generator)
+    found = _candidates(model, goods, CANDIDATES, generator)
     pull = Neighbours(found.tokens, found.place, found.owner, generator).pull
     kept = coreset(torch.cat([found.tokens, pull * found.place], 1), size, generator)
     bank.tokens[product] = found.tokens[kept].half()

@@ -7,13 +7,14 @@ anew at the same place, make another run: rows cached with the old one would be 
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from engine.types import InputError
 from training.config import TrainConfig, config_named
 from training.datasets.dataset import read_dataset, snapshot_sha256
+from training.model.backbone import backbone_named
 
 
 class WeightFile(BaseModel):
@@ -60,18 +61,22 @@ def make_spec(
     *,
     minutes: float | None = None,
     seed: int = 0,
+    backbone: str = "",
     backbone_weights: Path | None = None,
     clip_model: str | None = None,
     clip_weights: Path | None = None,
 ) -> RunSpec:
     """The specification of a run that was asked for in words.
 
-    :class:`InputError` for a configuration, a product, a folder or a file there is not.
+    :class:`InputError` for a configuration, a trunk, a product, a folder or a file there is not.
     """
     chosen = config_named(config)
-    changes: dict[str, float] = {"seed": seed}
+    changes: dict[str, Any] = {"seed": seed}
     if minutes is not None:
         changes["minutes"] = minutes
+    if backbone:
+        trunk = backbone_named(backbone)
+        changes["model"] = chosen.model.model_dump() | {"backbone": trunk.model_dump()}
     dataset = read_dataset(data)
     names = dataset.chosen(products)
     return RunSpec(

@@ -36,7 +36,9 @@ def train(run: Run, report: Report) -> Path:
     spec, config = run.spec, run.spec.config
     torch.manual_seed(config.seed)
     table = build_table(spec.products, _encoder(spec))  # words and trunk first: what is wrong
-    backbone = load_backbone(config.model.backbone, _path(spec.backbone_weights))  # shows at once
+    backbone = load_backbone(  # shows at once
+        config.model.backbone, _path(spec.backbone_weights), config.model.input_px
+    )
     model = PromptMAD(config.model, backbone, torch.from_numpy(table.embeddings)).eval()
     report("reading good parts", 0.0, "")
     samples = read_dataset(spec.data).train_goods(spec.products)

@@ -45,7 +45,8 @@ CONFIG = TrainConfig(
 def micro_model(products: int = 2, seed: int = 0, config: ModelConfig = MODEL) -> PromptMAD:
     """A model with random weights everywhere, also where training starts from zero."""
     torch.manual_seed(seed)
-    model = PromptMAD(config, Backbone(config.backbone), torch.randn(products, 2, config.text_dim))
+    backbone = Backbone(config.backbone, config.input_px)
+    model = PromptMAD(config, backbone, torch.randn(products, 2, config.text_dim))
     with torch.no_grad():
         for tensor in (
             model.neck.axes.weight,

@@ -17,6 +17,7 @@ from training.model.promptmad import PromptMAD
 
 KINDS = {name: settings.get("model", {}) for name, settings in FAMILIES.items()}
 KINDS["promptmad-bank by ddpm"] = {"refinement": "ddpm"}
+KINDS["promptmad-bank on a ViT"] = {"backbone": {"name": "test_vit"}}
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -1,15 +1,12 @@
 """The parts of the model keep the promises their design rests on."""
 
 import itertools
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from engine.types import InputError, MissingError
-from tests.training.micro import MODEL, SIDE, micro_model, write_weights
-from training.model.backbone import Axes, Backbone, load_backbone
+from tests.training.micro import MODEL, SIDE, micro_model
+from training.model.backbone import Axes
 from training.model.promptmad import Coarse, Features, PromptMAD
 from training.model.reconstruct import DecoderLayer, Reconstructor, pack, unpack
 from training.model.refine import Denoiser, abar, bridge, noise_share, step_down, to_map
@@ -143,32 +140,3 @@ def test_the_whole_model_answers_every_picture_of_a_batch_as_alone() -> None:
     torch.testing.assert_close(maps, torch.cat([m for m, _ in alone]), atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(scores, torch.cat([s for _, s in alone]), atol=1e-4, rtol=1e-4)
     assert maps.shape == (3, SIDE // 4, SIDE // 4)
-
-
-def test_weights_are_loaded_whole_or_refused(tmp_path: Path) -> None:
-    path = write_weights(tmp_path / "ours.safetensors", seed=3)
-    loaded = load_backbone(MODEL.backbone, path)
-    again = Backbone(MODEL.backbone)
-    assert any(
-        (a - b).abs().max() > 1e-3
-        for a, b in zip(loaded.parameters(), again.parameters(), strict=True)
-    )
-    assert not any(p.requires_grad for p in loaded.parameters())
-
-    save_file({"conv1.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(InputError, match="does not fit the backbone test_resnet"):
-        load_backbone(MODEL.backbone, tmp_path / "other.safetensors")
-    (tmp_path / "cut.safetensors").write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(InputError, match="not a whole safetensors file"):
-        load_backbone(MODEL.backbone, tmp_path / "cut.safetensors")
-    with pytest.raises(InputError, match="no backbone weights"):
-        load_backbone(MODEL.backbone, tmp_path / "none.safetensors")
-
-
-def test_without_a_hub_nothing_falls_back_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*args: object, **kwargs: object) -> None:
-        raise OSError("no network")
-
-    monkeypatch.setattr("training.model.backbone._hub_state", unreachable)
-    with pytest.raises(MissingError, match="--backbone-weights"):
-        load_backbone(MODEL.backbone, None)

@@ -1,15 +1,23 @@
 """The frozen trunk: a timm model read at strides 4, 8 and 16, and the neck that makes tokens.
 
+A convolutional trunk has these strides. A ViT has one, its patch: it is read at a third, two thirds
+and all of its depth, on a picture brought to as many patches as there are cells at stride 16, and
+its features are interpolated to the three grids.
+
 Shapes: B batch, H W side of the picture, C4 C8 C16 channels of the trunk at those strides,
 D ``neck_dim``.
 """
 
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.layers.format import Format
+from timm.layers.pos_embed import resample_abs_pos_embed
 from timm.models import FeatureInfo
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,18 +35,20 @@ class Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, config: BackboneConfig) -> None:
+    def __init__(self, config: BackboneConfig, input_px: int = 256) -> None:
         super().__init__()
-        self.net = timm.create_model(
-            config.name, features_only=True, out_indices=_indices(config.name)
-        )
+        self.net, self.patch = _trunk(config.name, input_px)
         self.channels: list[int] = _info(self.net).channels()
         self.register_buffer("mean", 255 * torch.tensor(config.mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(config.std).view(1, 3, 1, 1))
 
     def forward(self, image: Tensor) -> list[Tensor]:
         x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
-        return self.net(x)
+        if self.patch is None:
+            return self.net(x)
+        side = x.shape[-1]
+        levels = self.net(_resized(x, side // STRIDES[-1] * self.patch))
+        return [_resized(f, side // s) for f, s in zip(levels, STRIDES, strict=True)]
 
 
 class Axes(nn.Module):
@@ -96,30 +106,73 @@ class Neck(nn.Module):
         return tokens
 
 
-def load_backbone(config: BackboneConfig, weights: Path | None) -> Backbone:
+def load_backbone(config: BackboneConfig, weights: Path | None, input_px: int = 256) -> Backbone:
     """The trunk with weights from a safetensors file, or from the hub when none is given.
 
     :class:`InputError` where the file does not fit, :class:`MissingError` where the hub is out
     of reach: never random weights in silence.
     """
-    backbone = Backbone(config)
+    backbone = Backbone(config, input_px)
+    net = backbone.net if backbone.patch is None else backbone.net.model
     state = _from_hub(config.name) if weights is None else _from_file(weights)
-    missing = [k for k in backbone.net.state_dict() if k not in state and not _optional(k)]
+    state = _fitted(state, net)
+    missing = [k for k in net.state_dict() if k not in state and not _optional(k)]
     if missing:
         raise InputError(
             f"{weights or 'The download'} does not fit the backbone {config.name}: "
             f"{len(missing)} tensors are missing, the first is {missing[0]}."
         )
     try:
-        backbone.net.load_state_dict(state, strict=False)
+        net.load_state_dict(state, strict=False)
     except RuntimeError as error:
         raise InputError(f"{weights} does not fit the backbone {config.name}: {error}") from error
     return backbone.eval().requires_grad_(requires_grad=False)
 
 
-def _indices(name: str) -> tuple[int, ...]:
-    info = _info(timm.create_model(name, features_only=True))
-    return tuple(info.reduction().index(stride) for stride in STRIDES)
+def backbone_named(name: str) -> BackboneConfig:
+    """The configuration of a timm trunk; :class:`InputError` where timm has none of that name."""
+    if not timm.is_model(name):
+        near = ", ".join(get_close_matches(name, timm.list_models(), 3)) or "timm.list_models()"
+        raise InputError(f"timm has no model {name!r}: see {near}.")
+    known = timm.get_pretrained_cfg(name)
+    if known is None:
+        return BackboneConfig(name=name)
+    return BackboneConfig.model_validate({"name": name, "mean": known.mean, "std": known.std})
+
+
+def _trunk(name: str, input_px: int) -> tuple[Any, int | None]:
+    """The net that gives three levels, and the side of its patches if it is a ViT."""
+    probe: Any = timm.create_model(name, features_only=True)
+    reductions = _info(probe).reduction()
+    if all(stride in reductions for stride in STRIDES) and _channels_first(probe):
+        levels = tuple(reductions.index(stride) for stride in STRIDES)
+        return timm.create_model(name, features_only=True, out_indices=levels), None
+    patch = reductions[-1]
+    if set(reductions) != {patch} or not hasattr(probe.model, "pos_embed"):
+        raise InputError(
+            f"{name} is no trunk for this: choose one with strides {STRIDES}, or a ViT."
+        )
+    depth = len(probe.model.blocks)
+    side = input_px // STRIDES[-1] * patch
+    levels = tuple(depth * (i + 1) // 3 - 1 for i in range(3))
+    return timm.create_model(name, features_only=True, out_indices=levels, img_size=side), patch
+
+
+def _channels_first(net: Any) -> bool:
+    return getattr(net, "output_fmt", Format.NCHW) == Format.NCHW
+
+
+def _resized(x: Tensor, side: int) -> Tensor:
+    return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+
+
+def _fitted(state: dict[str, Tensor], net: Any) -> dict[str, Tensor]:
+    """A ViT's position embeddings brought to this picture's grid, as timm does."""
+    key = "pos_embed"
+    if not hasattr(net, key) or key not in state or state[key].shape == net.pos_embed.shape:
+        return state
+    grid, extra = list(net.patch_embed.grid_size), net.num_prefix_tokens
+    return state | {key: resample_abs_pos_embed(state[key], new_size=grid, num_prefix_tokens=extra)}
 
 
 def _info(net: nn.Module) -> FeatureInfo:
