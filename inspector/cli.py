@@ -42,6 +42,7 @@ EXTRA_OF = {
     "torch": "train",
     "torchmetrics": "train",
     "torchvision": "train",
+    "yaml": "train",
 }
 """Which extra brings a module that a plain station does not have."""
 

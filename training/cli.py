@@ -36,6 +36,10 @@ def train(
     clip_weights: Annotated[
         Path | None, typer.Option(help="Checkpoint of that model; from its hub if not given.")
     ] = None,
+    words: Annotated[
+        Path | None,
+        typer.Option(help="YAML with a product's own words; generic ones if not given."),
+    ] = None,
 ) -> None:
     """Train one model for several products, on good parts only; writes OUT/bundle."""
     from training.run import open_run
@@ -53,6 +57,7 @@ def train(
         backbone_weights=backbone_weights,
         clip_model=clip_model,
         clip_weights=clip_weights,
+        words=words,
     )
     with progress() as report:
         bundle = run_stages(open_run(out, spec), report)

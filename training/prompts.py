@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from engine.types import InputError, MissingError
+from training.words import Words
 
-NORMAL = ("a flawless {}", "a perfect {}", "an undamaged {}", "a {} without defect")
-ABNORMAL = ("a damaged {}", "a broken {}", "a flawed {}", "a {} with a defect")
+GENERIC = Words()
 DEFAULT_CLIP = "ViT-B-16-quickgelu"  # as OpenAI's weights were trained
 NO_CHECKPOINT = (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError)
 TEMPLATES = ("{}.", "a photo of {}.", "a close-up photo of {}.", "an industrial photo of {}.")
@@ -98,19 +98,13 @@ class ClipEncoder:
         return _unit(self._net.encode_text(self._tokenize(list(sentences))).float().numpy())
 
 
-def build_table(products: Sequence[str], encoder: TextEncoder) -> Table:
-    """The prompt table of generic words; a template ensemble, mean of unit vectors, unit again."""
-    words = {
-        p: {"normal": _phrases(NORMAL, p), "abnormal": _phrases(ABNORMAL, p)} for p in products
-    }
+def build_table(products: Sequence[str], encoder: TextEncoder, words: Words = GENERIC) -> Table:
+    """The prompt table; a template ensemble, mean of unit vectors, unit again."""
+    said = {product: words.of(product) for product in products}
     rows = [
-        [_ensemble(w["normal"], encoder), _ensemble(w["abnormal"], encoder)] for w in words.values()
+        [_ensemble(w["normal"], encoder), _ensemble(w["abnormal"], encoder)] for w in said.values()
     ]
-    return Table(words, np.asarray(rows, np.float32), encoder.name, encoder.note)
-
-
-def _phrases(states: Sequence[str], product: str) -> list[str]:
-    return [state.format(product.replace("_", " ")) for state in states]
+    return Table(said, np.asarray(rows, np.float32), encoder.name, encoder.note)
 
 
 def _ensemble(phrases: Sequence[str], encoder: TextEncoder) -> NDArray[np.float32]:

@@ -17,8 +17,8 @@ from training.datasets.dataset import read_dataset, snapshot_sha256
 from training.model.backbone import backbone_named
 
 
-class WeightFile(BaseModel):
-    """A file of weights and the hash of what is in it."""
+class GivenFile(BaseModel):
+    """A file of weights or words, and the hash of what is in it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +34,7 @@ class WeightFile(BaseModel):
             with path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise InputError(f"There are no weights at {path}: {error.strerror}.") from error
+            raise InputError(f"There is no file at {path}: {error.strerror}.") from error
         return cls(path=path.resolve(), sha256=sha256)
 
 
@@ -48,9 +48,10 @@ class RunSpec(BaseModel):
     data: Path
     data_sha256: str
     products: tuple[str, ...]
-    backbone_weights: WeightFile | None = None
+    backbone_weights: GivenFile | None = None
     clip_model: str | None = None
-    clip_weights: WeightFile | None = None
+    clip_weights: GivenFile | None = None
+    words: GivenFile | None = None
 
 
 def make_spec(
@@ -65,6 +66,7 @@ def make_spec(
     backbone_weights: Path | None = None,
     clip_model: str | None = None,
     clip_weights: Path | None = None,
+    words: Path | None = None,
 ) -> RunSpec:
     """The specification of a run that was asked for in words.
 
@@ -85,7 +87,8 @@ def make_spec(
         data=data.resolve(),
         data_sha256=snapshot_sha256(dataset.train_goods(names), data),
         products=tuple(names),
-        backbone_weights=WeightFile.of(backbone_weights),
+        backbone_weights=GivenFile.of(backbone_weights),
         clip_model=clip_model,
-        clip_weights=WeightFile.of(clip_weights),
+        clip_weights=GivenFile.of(clip_weights),
+        words=GivenFile.of(words),
     )

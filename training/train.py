@@ -19,8 +19,9 @@ from training.refinement import fewest, measure_steps
 from training.report import Report
 from training.run import Run, load_tensors, save_tensors
 from training.scales import fit_scales
-from training.spec import RunSpec, WeightFile
+from training.spec import GivenFile, RunSpec
 from training.stages import stages
+from training.words import read_words
 
 UNTIL = {"cache": 0.4, "segmentor": 0.84, "refiner": 0.94}
 """Share of the run's minutes by which a stage gives way to the next."""
@@ -35,8 +36,9 @@ def train(run: Run, report: Report) -> Path:
     """
     spec, config = run.spec, run.spec.config
     torch.manual_seed(config.seed)
-    table = build_table(spec.products, _encoder(spec))  # words and trunk first: what is wrong
-    backbone = load_backbone(  # shows at once
+    words = read_words(_path(spec.words))  # words and trunk first: what is wrong shows at once
+    table = build_table(spec.products, _encoder(spec), words)
+    backbone = load_backbone(
         config.model.backbone, _path(spec.backbone_weights), config.model.input_px
     )
     model = PromptMAD(config.model, backbone, torch.from_numpy(table.embeddings)).eval()
@@ -60,8 +62,8 @@ def _encoder(spec: RunSpec) -> TextEncoder:
     return ClipEncoder(spec.clip_model or DEFAULT_CLIP, _path(spec.clip_weights))
 
 
-def _path(weights: WeightFile | None) -> Path | None:
-    return weights.path if weights else None
+def _path(given: GivenFile | None) -> Path | None:
+    return given.path if given else None
 
 
 @torch.no_grad()
