@@ -71,8 +71,12 @@ def test_pretrain_makes_weights_that_train_takes(data: Path, tmp_path: Path, mon
     call = ["pretrain", "--data", data, "--out", tmp_path / "pre", "--config", "micro"]
     result = CliRunner().invoke(app, [str(c) for c in call])
     assert result.exit_code == 0, result.output
-    code, said = _train(data, tmp_path / "run", tmp_path / "pre" / "backbone.safetensors")
+    (tmp_path / "words.yaml").write_text("defects: {strip: [rust]}", "utf-8")
+    words = ["--words", str(tmp_path / "words.yaml")]
+    code, said = _train(data, tmp_path / "run", tmp_path / "pre" / "backbone.safetensors", *words)
     assert code == 0, said
+    said_of_strip = read_bundle(tmp_path / "run" / "bundle").prompts.words["strip"].abnormal
+    assert said_of_strip[-1] == "a strip with rust"
     told = read_bundle(tmp_path / "run" / "bundle").manifest.backbone
     assert told.weights == "trained by this project on good parts"
     assert told.licence == "Apache-2.0"
@@ -83,6 +87,8 @@ def test_wrong_use_is_one_sentence_and_leaves_nothing(data: Path, tmp_path: Path
     for more, sentence in [
         (["--products", "bolt"], "Unknown product 'bolt': this model knows gear_wheel, strip."),
         (["--config", "huge"], "There is no configuration 'huge'"),
+        (["--backbone", "resnet_18"], "timm has no model 'resnet_18': see resnet18"),
+        (["--words", "none.yaml"], "There is no file at none.yaml"),
     ]:
         code, said = _train(data, tmp_path / "run", weights, *more)
         assert code == 2
