@@ -90,15 +90,30 @@ def evaluate(
     steps: Annotated[
         int | None, typer.Option(min=0, help="Refinement steps; the bundle's own if not given.")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for a report: one HTML page, JSON and CSV.")
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="Recipe whose limits the report draws.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Measure a bundle on test folders: image and pixel metrics per product, and their mean."""
-    from training.evaluate import as_json, as_table
+    from engine.bundle import read_bundle
+    from training.datasets.dataset import read_dataset
+    from training.evaluate import as_json, as_table, planned
     from training.evaluate import evaluate as measure_bundle
+    from training.results.limits import read_limits
+    from training.results.page import write_report
 
-    with progress() as report:
-        result = measure_bundle(bundle, data, names(products), steps, report)
+    opened, dataset = read_bundle(bundle), read_dataset(data)
+    limits = read_limits(recipe, opened.sha256) if recipe else {}
+    with planned(bundle, steps) as detector, progress() as report:
+        result = measure_bundle(detector, dataset, names(products), report)
+        page = write_report(result, opened, detector, limits, out, report) if out else None
     if json:
-        typer.echo(as_json(result))
-    else:
-        as_table(result)
+        typer.echo(as_json(result, bundle, detector))
+        return
+    as_table(result, f"{bundle}, {detector.plan.steps} steps")
+    if page:
+        typer.echo(str(page))

@@ -1,0 +1,131 @@
+"""A report as people read it: one HTML page that holds its pictures, and its numbers beside it."""
+
+import csv
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader
+
+from engine.bundle import Bundle
+from engine.detector import Detector
+from engine.files import whole_file
+from training.evaluate import Evaluation, Judged, as_json, percent, rows
+from training.metrics import Metrics
+from training.report import Report
+from training.results import gallery, plots
+
+USUAL_LIMIT = 1.0  # by the scales of a bundle: as strange as the strangest of fifty good parts
+
+
+def write_report(
+    result: Evaluation,
+    bundle: Bundle,
+    detector: Detector,
+    limits: Mapping[str, float],
+    out: Path,
+    report: Report,
+) -> Path:
+    """``report.html``, ``metrics.json``, ``metrics.csv`` and ``pictures.csv`` in the folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    _write_text(out / "metrics.json", as_json(result, bundle.folder, detector) + "\n")
+    names = [f.name for f in fields(Metrics)]
+    each = ([p, n, *asdict(m).values()] for p, n, m in rows(result))
+    _write_table(out / "metrics.csv", ["product", "pictures", *names], each)
+    judged = (j for some in result.judged.values() for j in some)
+    _write_table(
+        out / "pictures.csv", ["product", "label", "path", "score", "ms"], map(_row, judged)
+    )
+    products = [
+        _product(name, some, detector, limits.get(name), report)
+        for name, some in result.judged.items()
+    ]
+    page = Environment(loader=PackageLoader("training.results"), autoescape=True)
+    text = page.get_template("report.html").render(
+        title=bundle.manifest.name,
+        heads=[name.replace("_", " ") for name in names],
+        rows=[(p, n, [percent(v) for v in asdict(m).values()]) for p, n, m in rows(result)],
+        curves=_uri(plots.curves(result), "png"),
+        products=products,
+        settings=dict(_settings(bundle, detector)),
+    )
+    _write_text(out / "report.html", text)
+    return out / "report.html"
+
+
+def _product(
+    name: str,
+    judged: list[Judged],
+    detector: Detector,
+    limit: float | None,
+    report: Report,
+) -> dict[str, Any]:
+    """What the page says of one product."""
+    report("drawing the report", 0.0, name)
+    ms = np.array([j.ms for j in judged])
+    shown = {
+        title: [
+            s._asdict() | {"uri": _uri(s.jpeg, "jpeg")}
+            for s in gallery.shown(detector, some, limit or USUAL_LIMIT)
+        ]
+        for title, some in gallery.groups(judged).items()
+    }
+    return {
+        "name": name,
+        "histogram": _uri(plots.histogram(judged, limit), "png"),
+        "at_limit": _at(judged, limit),
+        "latency": f"{np.median(ms):.1f} ms median, {np.percentile(ms, 99):.1f} ms p99",
+        "groups": shown,
+    }
+
+
+def _at(judged: list[Judged], limit: float | None) -> str:
+    """How the limit does on these pictures, in words."""
+    if limit is None:
+        return "No recipe was given: no limit is drawn."
+    good = [j for j in judged if not j.sample.is_defective]
+    bad = [j for j in judged if j.sample.is_defective]
+    rejected, missed = sum(j.score > limit for j in good), sum(j.score <= limit for j in bad)
+    return (
+        f"At the recipe's limit of {limit:.4g}: {rejected} of {len(good)} good pictures rejected, "
+        f"{missed} of {len(bad)} defective ones missed."
+    )
+
+
+def _settings(bundle: Bundle, detector: Detector) -> Iterable[tuple[str, object]]:
+    """What made these numbers, a line each."""
+    said, plan = bundle.manifest, detector.plan
+    yield "bundle", f"{said.name}, sha256 {bundle.sha256}"
+    yield "model", f"{said.model}, {plan.steps} refinement steps ({said.refinement.mode})"
+    yield "picture", f"{said.input.width} × {said.input.height} px"
+    yield "trunk", f"{said.backbone.name}, {said.backbone.weights} ({said.backbone.licence})"
+    yield "words", said.text.encoder
+    made = said.training
+    yield "training", f"{made.pictures} good pictures, {made.minutes} minutes, seed {made.seed}"
+    yield "training set", f"sha256 {made.snapshot_sha256}"
+    yield "runtime", f"{plan.runtime} {plan.runtime_version}, {plan.precision}"
+    yield "program", f"promptmad-inspector {said.project_version}"
+
+
+def _row(judged: Judged) -> list[object]:
+    sample = judged.sample
+    return [sample.product, sample.label, sample.path, judged.score, f"{judged.ms:.2f}"]
+
+
+def _uri(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{b64encode(data).decode()}"
+
+
+def _write_table(path: Path, heads: list[str], lines: Iterable[Iterable[object]]) -> None:
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(heads)
+        table.writerows(lines)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with whole_file(path) as part:
+        part.write_text(text, "utf-8")
