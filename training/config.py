@@ -108,6 +108,8 @@ class TrainConfig(Frozen):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Decay of the average of the weights that a stage ends on."""
     precision: Precision = "auto"
     """``auto``: bf16 where the CPU has it; one that emulates it takes four times as long."""
 

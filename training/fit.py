@@ -12,6 +12,7 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn, optim
 
 from engine.types import InputError
+from training.average import Average
 from training.config import Precision
 from training.report import Report
 from training.run import Run
@@ -44,13 +45,15 @@ def fit(
     steps: int,
     until_share: float,
     report: Report,
+    ema: float = 0.0,
 ) -> None:
     """Train one stage for ``steps`` or until ``until_share`` of the run's time is spent.
 
     The learning rate follows whichever is further on, so a stage that runs out of time has still
-    cooled down. Every step draws from its own seed, so a resumed stage sees what it would have
-    seen. A loss or gradient that is no number ends the run before it touches a weight; a stage
-    that gets no step at all is refused: both are :class:`InputError`.
+    cooled down. It ends on the average of its weights, of decay ``ema``. Every step draws from its
+    own seed, so a resumed stage sees what it would have seen. A loss or gradient that is no number
+    ends the run before it touches a weight; a stage that gets no step at all is refused: both are
+    :class:`InputError`.
     """
     config = run.spec.config
     fabric = Fabric(accelerator="cpu", devices=1, precision=precision_here(config.precision))
@@ -58,7 +61,8 @@ def fit(
     optimiser = optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
     if run.state.stage != stage.name:
         run.advance(stage.name, 0)
-    step = run.restore(model, optimiser, stage.name)
+    average = Average(parameters, ema)
+    step = run.restore(model, optimiser, stage.name, average)
     began, smooth = run.share_at_stage_start(), math.nan
     with _log_of(run, stage.name) as log:
         while (progress := _progress(step / steps, began, until_share, run)) < 1:
@@ -73,18 +77,20 @@ def fit(
             norm = nn.utils.clip_grad_norm_(parameters, config.gradient_clip)
             value = _finite(loss, norm, stage.name, step, run)
             optimiser.step()
+            average.update(step)
             smooth = value if math.isnan(smooth) else 0.98 * smooth + 0.02 * value
             report(f"training the {stage.name}", progress, f"loss {smooth:.4f}")
             if step % LOG_EVERY == 0:
                 log.log_metrics({"loss": value, "gradient": norm.item(), "rate": rate}, step)
             step += 1
             if step % CHECKPOINT_EVERY == 0:
-                run.save(model, optimiser, stage.name, step)
+                run.save(model, optimiser, stage.name, step, average)
     if step == 0:
         raise InputError(
             f"No time was left to train the {stage.name}: allow more --minutes in a new --out."
         )
-    run.save(model, optimiser, stage.name, step)
+    average.settle()
+    run.save(model, optimiser, stage.name, step, average)
 
 
 @contextmanager

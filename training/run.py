@@ -23,6 +23,7 @@ from torch import Tensor, nn, optim
 
 from engine.files import whole_file
 from engine.types import InputError
+from training.average import Average
 from training.spec import RunSpec
 
 MODEL, OPTIMISER = "model.", "optim."
@@ -79,13 +80,28 @@ class Run:
         """Write a JSON file into the run's folder, whole or not at all."""
         _write_text(self.folder / name, json.dumps(said, indent=2))
 
-    def save(self, model: nn.Module, optimiser: optim.Optimizer, stage: str, step: int) -> None:
-        """Checkpoint weights and optimiser, whole or not at all."""
+    def save(
+        self,
+        model: nn.Module,
+        optimiser: optim.Optimizer,
+        stage: str,
+        step: int,
+        average: Average | None = None,
+    ) -> None:
+        """Checkpoint weights, their average and the optimiser, whole or not at all."""
         tensors = {MODEL + k: v for k, v in model.state_dict().items()} | _flatten(optimiser)
+        if average is not None:
+            tensors |= average.state()
         save_tensors(tensors, self._checkpoint, {"stage": stage, "step": str(step)})
         self.advance(stage, step)
 
-    def restore(self, model: nn.Module, optimiser: optim.Optimizer, stage: str) -> int:
+    def restore(
+        self,
+        model: nn.Module,
+        optimiser: optim.Optimizer,
+        stage: str,
+        average: Average | None = None,
+    ) -> int:
         """Load the checkpoint; returns the step at which ``stage`` goes on.
 
         A checkpoint of an earlier stage gives its weights and step 0. :class:`InputError` where
@@ -105,6 +121,8 @@ class Run:
         if said.get("stage") != stage:
             return 0
         _unflatten(optimiser, _below(OPTIMISER, tensors))
+        if average is not None:
+            average.load(tensors)
         return int(said["step"])
 
     @property

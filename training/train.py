@@ -114,4 +114,5 @@ def _fit_stages(model: PromptMAD, cache: FeatureCache, run: Run, report: Report)
         return cache.batch(np.sort(rng.integers(0, cache.made, config.batch)))
 
     for stage in order[first:]:
-        fit(stage, model, draw, run, steps[stage.name], UNTIL[stage.name], report)
+        until = UNTIL[stage.name]
+        fit(stage, model, draw, run, steps[stage.name], until, report, config.ema)

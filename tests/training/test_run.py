@@ -67,17 +67,37 @@ def test_a_killed_and_resumed_stage_ends_with_the_same_weights(
 ) -> None:
     monkeypatch.setattr("training.fit.CHECKPOINT_EVERY", 5)
     whole = Line()
-    fit(FitLine(), whole, draw, open_run(tmp_path / "whole", spec()), 20, 1.0, report)
+    fit(FitLine(), whole, draw, open_run(tmp_path / "whole", spec()), 20, 1.0, report, 0.9)
 
-    killed = Line()
+    killed, cut = Line(), open_run(tmp_path / "cut", spec())
     with pytest.raises(KeyboardInterrupt):
-        fit(FitLine(stop_at=13), killed, draw, open_run(tmp_path / "cut", spec()), 20, 1.0, report)
+        fit(FitLine(stop_at=13), killed, draw, cut, 20, 1.0, report, 0.9)
     again, resumed, stage = open_run(tmp_path / "cut", spec()), Line(), FitLine()
     assert (again.state.stage, again.state.step) == ("line", 10)
-    fit(stage, resumed, draw, again, 20, 1.0, report)
+    fit(stage, resumed, draw, again, 20, 1.0, report, 0.9)
     assert stage.seen == 10
-    torch.testing.assert_close(weights(resumed), weights(whole), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(weights(resumed), weights(whole), atol=1e-6, rtol=1e-6)
     assert (weights(resumed) - weights(killed)).abs().max() > 1e-4
+
+
+def test_a_stage_ends_on_the_average_of_its_weights(tmp_path: Path) -> None:
+    """By hand: the weights of every step of a plain run, averaged."""
+    steps: list[Tensor] = []
+
+    class Watched(FitLine):
+        def loss(self, model: Line, batch: Tensor, generator: torch.Generator) -> Tensor:
+            steps.append(weights(model))
+            return super().loss(model, batch, generator)
+
+    plain, averaged = Line(), Line()
+    fit(Watched(), plain, draw, open_run(tmp_path / "plain", spec()), 12, 1.0, report)
+    fit(FitLine(), averaged, draw, open_run(tmp_path / "mean", spec()), 12, 1.0, report, 0.5)
+    mean = steps[0]
+    for step, now in enumerate([*steps[1:], weights(plain)]):
+        decay = min(0.5, (1 + step) / (10 + step))
+        mean = decay * mean + (1 - decay) * now
+    torch.testing.assert_close(weights(averaged), mean)
+    assert (weights(averaged) - weights(plain)).abs().max() > 1e-5
 
 
 def test_a_stage_can_be_followed_on_tensorboard(tmp_path: Path) -> None:
