@@ -6,6 +6,7 @@ RUN/prepared.safetensors     axes and bank, fitted once
 RUN/cache/                   frozen features of the synthetic pictures
 RUN/checkpoint.safetensors   weights and optimiser, with the stage and step they belong to
 RUN/refinement.json          what each number of refinement steps gave, on synthetic damage
+RUN/goods.csv                the training goods, the strangest first
 RUN/bundle/                  the result
 """
 

@@ -9,12 +9,14 @@ import torch
 from training.axes import fit_axes
 from training.cache import Batch, FeatureCache
 from training.datasets.dataset import read_dataset
+from training.datasets.suspects import write_ranked
 from training.export import export_bundle
 from training.fit import fit
 from training.model.backbone import load_backbone
 from training.model.promptmad import PromptMAD
-from training.prepare import Goods, fill_prompt, read_goods
+from training.prepare import Goods, fill_prompt, read_goods, spread
 from training.prompts import DEFAULT_CLIP, ClipEncoder, HashEncoder, TextEncoder, build_table
+from training.ranking import MOST_GOODS, rank
 from training.refinement import fewest, measure_steps
 from training.report import Report
 from training.run import Run, load_tensors, save_tensors
@@ -52,6 +54,8 @@ def train(run: Run, report: Report) -> Path:
     model.steps = _choose_steps(model, goods, run)
     report("setting scales", 0.0, "")
     fit_scales(model, goods.held_out)
+    ranked = rank(model, spread([*goods.fitted, *goods.held_out], MOST_GOODS), samples, report)
+    write_ranked(ranked, run.folder)
     report("exporting the bundle", 0.0, "")
     return export_bundle(model, table, run, len(samples))
 

@@ -1,5 +1,6 @@
 """From folders of good parts to a bundle that the engine runs, small but whole."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -58,6 +59,16 @@ def test_train_evaluate_and_resume(data: Path, tmp_path: Path) -> None:
     assert measured["pictures"] == {"strip": 12}
     assert 0 <= measured["products"]["strip"]["pixel_ap"] <= 1
     assert measured["mean"]["image_auroc"] == measured["products"]["strip"]["image_auroc"]
+
+    # Every good part was ranked, the strangest first; the data set can be asked for them.
+    with (tmp_path / "run" / "goods.csv").open(encoding="utf-8", newline="") as file:
+        ranked = [(float(row["score"]), Path(row["path"])) for row in csv.DictReader(file)]
+    assert sorted(path for _, path in ranked) == sorted(data.glob("*/train/good/*.png"))
+    assert [s for s, _ in ranked] == sorted((s for s, _ in ranked), reverse=True)
+    call = ["dataset", "validate", str(data), "--run", str(tmp_path / "run"), "--json"]
+    findings = json.loads(CliRunner().invoke(app, call).stdout)["findings"]
+    told = [p for f in findings if "look like none" in f["words"] for p in f["paths"]]
+    assert len(told) == sum(score > 2 for score, _ in ranked)
 
     # A finished run, resumed, has nothing to train: it writes the same graphs again.
     before = (bundle.folder / "trunk.onnx").read_bytes()

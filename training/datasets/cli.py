@@ -22,17 +22,23 @@ Products = Annotated[str, typer.Option(help="Products, separated by commas; all 
 @dataset.command()
 def validate(
     data: Data,
+    run: Annotated[
+        Path | None, typer.Option(help="A run on this data: tells which goods it finds strange.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Say in words what is wrong with a data set; exit code 1 where something must be mended."""
     from training.datasets.dataset import read_dataset
     from training.datasets.findings import as_json as to_json
     from training.datasets.findings import as_table
+    from training.datasets.validate import strange_goods
     from training.datasets.validate import validate as find
 
     read = read_dataset(data)
     with progress() as report:
         findings = find(read, report)
+    if run is not None:
+        findings += strange_goods(run, data)
     if as_json:
         typer.echo(to_json(read, findings))
     else:

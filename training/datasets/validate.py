@@ -12,6 +12,7 @@ from training.datasets.copies import Pair, near_copies
 from training.datasets.dataset import Dataset
 from training.datasets.looks import Look, look_at
 from training.datasets.sample import FEWEST_GOODS, Sample, name_below
+from training.datasets.suspects import suspicious
 from training.report import Report
 
 FEW_GOODS = 50  # below, a memory has not seen what good parts may look like
@@ -39,6 +40,15 @@ def validate(dataset: Dataset, report: Report) -> list[Finding]:
         own = [s for s in dataset.samples if s.product == product]
         findings += _Check(product, dataset.root).findings(own, report)
     return sorted(findings, key=lambda f: (f.severity, f.product))
+
+
+def strange_goods(run: Path, root: Path) -> list[Finding]:
+    """What a finished run says of the goods it was trained on, a warning a product."""
+    found: dict[str, list[Path]] = {}
+    for ranked in suspicious(run):
+        found.setdefault(ranked.product, []).append(ranked.path)
+    check = {product: _Check(product, root) for product in found}
+    return [check[product].strange(paths) for product, paths in sorted(found.items())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,14 @@ class _Check:
                 f"Defective pictures in the training split are not used: {self._some(spoilt)}.",
                 spoilt,
             )
+
+    def strange(self, paths: Sequence[Path]) -> Finding:
+        """Good pictures that a model trained on the others finds strange, the strangest first."""
+        return self._warning(
+            f"{len(paths)} good pictures look like none of the others: {self._some(paths)}. See "
+            "that they are good.",
+            paths,
+        )
 
     def _sizes_and_modes(self, looks: Sequence[Look]) -> Iterator[Finding]:
         sizes = sorted({(x.width, x.height) for x in looks})

@@ -1,0 +1,34 @@
+"""How strange the good parts find one another, once a model is trained."""
+
+from collections.abc import Sequence
+
+import torch
+
+from training.cache import Good, stacked
+from training.datasets.sample import Sample
+from training.datasets.suspects import Ranked
+from training.model.promptmad import PromptMAD
+from training.report import Report
+
+MOST_GOODS = 2000  # are ranked, spread over all: more take minutes
+
+
+@torch.no_grad()
+def rank(
+    model: PromptMAD, goods: Sequence[Good], samples: Sequence[Sample], report: Report
+) -> list[Ranked]:
+    """The strangest first; ``samples`` by the goods' ids.
+
+    Each part's own tokens are left out of the bank, or it would vouch for itself.
+    """
+    ranked = []
+    for i, good in enumerate(goods):
+        product, image = torch.tensor([good.product]), stacked([good.image])
+        f = model.features(image)
+        prompt = model.prompt(f.tokens, product, leave_out=torch.tensor([good.id]))
+        coarse = model.coarse(f, prompt, product)
+        _, score = model.fusion(model.refine(coarse), coarse.distance, product)
+        sample = samples[good.id]
+        ranked.append(Ranked(sample.product, sample.path, score.item()))
+        report("ranking the goods", (i + 1) / len(goods), f"{i + 1} pictures")
+    return sorted(ranked, key=lambda r: -r.score)
