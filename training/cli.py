@@ -41,7 +41,11 @@ def train(
         typer.Option(help="YAML with a product's own words; generic ones if not given."),
     ] = None,
 ) -> None:
-    """Train one model for several products, on good parts only; writes OUT/bundle."""
+    """Train one model for several products, on good parts only; writes OUT/bundle.
+
+    In several processes: torchrun --nproc-per-node N -m inspector train …
+    """
+    from training.processes import launched
     from training.run import open_run
     from training.spec import make_spec
     from training.train import train as run_stages
@@ -59,9 +63,13 @@ def train(
         clip_weights=clip_weights,
         words=words,
     )
+    fabric = launched(spec.config)
+    with fabric.rank_zero_first():
+        run = open_run(out, spec)
     with progress() as report:
-        bundle = run_stages(open_run(out, spec), report)
-    typer.echo(str(bundle))
+        bundle = run_stages(run, report, fabric)
+    if fabric.is_global_zero:
+        typer.echo(str(bundle))
 
 
 def pretrain(

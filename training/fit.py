@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn, optim
 
 from engine.types import InputError
 from training.average import Average
-from training.config import Precision
+from training.processes import launched
 from training.report import Report
 from training.run import Run
 from training.seeds import stream
@@ -46,6 +46,7 @@ def fit(
     until_share: float,
     report: Report,
     ema: float = 0.0,
+    fabric: Fabric | None = None,
 ) -> None:
     """Train one stage for ``steps`` or until ``until_share`` of the run's time is spent.
 
@@ -54,9 +55,11 @@ def fit(
     own seed, so a resumed stage sees what it would have seen. A loss or gradient that is no number
     ends the run before it touches a weight; a stage that gets no step at all is refused: both are
     :class:`InputError`.
+
+    Of several processes each draws its own share of a batch, and rank 0's clock counts.
     """
     config = run.spec.config
-    fabric = Fabric(accelerator="cpu", devices=1, precision=precision_here(config.precision))
+    fabric = fabric or launched(config)
     parameters = list(stage.parameters(model))
     optimiser = optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
     if run.state.stage != stage.name:
@@ -64,18 +67,19 @@ def fit(
     average = Average(parameters, ema)
     step = run.restore(model, optimiser, stage.name, average)
     began, smooth = run.share_at_stage_start(), math.nan
+    module, optimiser = fabric.setup(_Lossy(stage, model), optimiser)
     with _log_of(run, stage.name) as log:
-        while (progress := _progress(step / steps, began, until_share, run)) < 1:
+        while (progress := fabric.broadcast(_progress(step / steps, began, until_share, run))) < 1:
             rate = config.learning_rate * schedule(progress)
             _set_rate(optimiser, rate)
             rng = stream(config.seed, stage.name, step)
-            batch, generator = draw(rng), torch.Generator().manual_seed(int(rng.integers(2**31)))
-            with fabric.autocast():
-                loss = stage.loss(model, batch, generator)
+            batch = draw(rng)
+            generator = torch.Generator().manual_seed(int(rng.integers(2**31)) + fabric.global_rank)
+            loss = module(batch, generator)
             optimiser.zero_grad()
-            loss.backward()
+            fabric.backward(loss)
             norm = nn.utils.clip_grad_norm_(parameters, config.gradient_clip)
-            value = _finite(loss, norm, stage.name, step, run)
+            value = _finite(_mean_of_all(fabric, loss), norm, stage.name, step, run)
             optimiser.step()
             average.update(step)
             smooth = value if math.isnan(smooth) else 0.98 * smooth + 0.02 * value
@@ -91,6 +95,17 @@ def fit(
         )
     average.settle()
     run.save(model, optimiser, stage.name, step, average)
+
+
+class _Lossy(nn.Module):
+    """A stage's loss as a forward pass, which is where processes can be made to agree."""
+
+    def __init__(self, stage: Stage[Any, Any], model: nn.Module) -> None:
+        super().__init__()
+        self.model, self._loss = model, stage.loss
+
+    def forward(self, batch: Any, generator: torch.Generator) -> Tensor:
+        return self._loss(self.model, batch, generator)
 
 
 @contextmanager
@@ -110,14 +125,6 @@ def schedule(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
 
 
-def precision_here(wanted: Precision) -> Literal["32-true", "bf16-mixed"]:
-    """``auto`` settled by what this CPU multiplies in hardware."""
-    if wanted != "auto":
-        return wanted
-    has = torch.cpu.get_capabilities()
-    return "bf16-mixed" if has.get("avx512_bf16") or has.get("amx_bf16") else "32-true"
-
-
 def _progress(steps_done: float, began: float, until: float, run: Run) -> float:
     """Share of the stage that is done, by steps or by time, whichever is further on."""
     if began >= until:  # the stages before took all there was
@@ -128,6 +135,12 @@ def _progress(steps_done: float, began: float, until: float, run: Run) -> float:
 def _set_rate(optimiser: optim.Optimizer, rate: float) -> None:
     for group in optimiser.param_groups:
         group["lr"] = rate
+
+
+def _mean_of_all(fabric: Fabric, loss: Tensor) -> Tensor:
+    mean = fabric.all_reduce(loss.detach(), reduce_op="mean")
+    assert isinstance(mean, Tensor)
+    return mean
 
 
 def _finite(loss: Tensor, norm: Tensor, stage: str, step: int, run: Run) -> float:

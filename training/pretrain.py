@@ -26,6 +26,7 @@ from training.losses import mask_loss, soft_target
 from training.model.backbone import Backbone
 from training.model.segmentor import rare
 from training.prepare import read_goods
+from training.processes import alone
 from training.report import Report
 from training.run import Run, save_tensors
 
@@ -85,6 +86,7 @@ def pretrain(run: Run, report: Report) -> Path:
     With the same data, products and seed it keeps back the goods that :func:`train` keeps back.
     """
     spec, config = run.spec, run.spec.config
+    fabric = alone(config, "inspector pretrain")
     torch.manual_seed(config.seed)
     report("reading good parts", 0.0, "")
     samples = read_dataset(spec.data).train_goods(spec.products)
@@ -95,7 +97,7 @@ def pretrain(run: Run, report: Report) -> Path:
     def draw(rng: np.random.Generator) -> PretextBatch:
         return _batch(goods, rng, config)
 
-    fit(PretextStage(config.loss), model.train(), draw, run, STEPS, 1.0, report)
+    fit(PretextStage(config.loss), model.train(), draw, run, STEPS, 1.0, report, fabric=fabric)
     weights = run.folder / "backbone.safetensors"
     said = {ORIGIN: "trained by this project on good parts", LICENCE: "Apache-2.0"}
     save_tensors(backbone.net.state_dict(), weights, said)

@@ -42,12 +42,16 @@ class State:
 
 
 class Run:
-    """The folder of one run, with a clock that goes on where the last sitting stopped it."""
+    """The folder of one run, with a clock that goes on where the last sitting stopped it.
+
+    Of several processes one ``writes``.
+    """
 
     def __init__(
         self, folder: Path, spec: RunSpec, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.folder, self.spec, self._clock = folder, spec, clock
+        self.writes = True
         self.state = _read_state(folder / "state.json")
         self._started = clock() - self.state.seconds
         self._checkpoint = folder / "checkpoint.safetensors"
@@ -75,11 +79,16 @@ class Run:
         began = self.state.stage_began if stage == self.state.stage else now
         cached = step if stage == "cache" else self.state.cached
         self.state = State(stage, step, now, began, cached)
-        _write_text(self.folder / "state.json", json.dumps(asdict(self.state)))
+        self.note("state.json", asdict(self.state))
+
+    def catch_up(self) -> None:
+        """Read how far the process that writes has come."""
+        self.state = _read_state(self.folder / "state.json")
 
     def note(self, name: str, said: Mapping[str, object]) -> None:
         """Write a JSON file into the run's folder, whole or not at all."""
-        _write_text(self.folder / name, json.dumps(said, indent=2))
+        if self.writes:
+            _write_text(self.folder / name, json.dumps(said, indent=2))
 
     def save(
         self,
@@ -93,7 +102,8 @@ class Run:
         tensors = {MODEL + k: v for k, v in model.state_dict().items()} | _flatten(optimiser)
         if average is not None:
             tensors |= average.state()
-        save_tensors(tensors, self._checkpoint, {"stage": stage, "step": str(step)})
+        if self.writes:
+            save_tensors(tensors, self._checkpoint, {"stage": stage, "step": str(step)})
         self.advance(stage, step)
 
     def restore(

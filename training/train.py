@@ -1,20 +1,24 @@
 """A run from folders of good parts to a bundle: prepare, cache, train, scale, export."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 
 from training.axes import fit_axes
 from training.cache import Batch, FeatureCache
 from training.datasets.dataset import read_dataset
+from training.datasets.sample import Sample
 from training.datasets.suspects import write_ranked
 from training.export import export_bundle
 from training.fit import fit
 from training.model.backbone import load_backbone
 from training.model.promptmad import PromptMAD
 from training.prepare import Goods, fill_prompt, read_goods, spread
+from training.processes import launched, told_once
 from training.prompts import DEFAULT_CLIP, ClipEncoder, HashEncoder, TextEncoder, build_table
 from training.ranking import MOST_GOODS, rank
 from training.refinement import fewest, measure_steps
@@ -31,12 +35,16 @@ PREPARED = ("neck.", "detail.", "prompt.")
 """Of the model's weights, those that are fitted to goods and not trained."""
 
 
-def train(run: Run, report: Report) -> Path:
+def train(run: Run, report: Report, fabric: Fabric | None = None) -> Path:
     """Run, or resume, all stages; returns the bundle's folder.
+
+    Of several processes rank 0 prepares and exports, all train.
 
     Torch's own generator is seeded for the initial weights; every later draw has its own seed.
     """
     spec, config = run.spec, run.spec.config
+    fabric = fabric or launched(config)
+    run.writes, report = fabric.is_global_zero, told_once(report, fabric)
     torch.manual_seed(config.seed)
     words = read_words(_path(spec.words))  # words and trunk first: what is wrong shows at once
     table = build_table(spec.products, _encoder(spec), words)
@@ -47,9 +55,21 @@ def train(run: Run, report: Report) -> Path:
     report("reading good parts", 0.0, "")
     samples = read_dataset(spec.data).train_goods(spec.products)
     goods = read_goods(samples, config.model.input_px, config.held_out, config.seed)
-    _prepare(model, goods, run, report)
-    cache = _fill_cache(model, goods, run, report)
-    _fit_stages(model, cache, run, report)
+    with fabric.rank_zero_first():
+        _prepare(model, goods, run, report)
+        cache = _fill_cache(model, goods, run, report)
+    _fit_stages(model, cache, run, report, fabric)
+    if fabric.is_global_zero:
+        _finish(model, goods, samples, run, report)
+        export_bundle(model, table, run, len(samples))
+    fabric.barrier()
+    return run.bundle
+
+
+def _finish(
+    model: PromptMAD, goods: Goods, samples: Sequence[Sample], run: Run, report: Report
+) -> None:
+    """What is fitted to goods once the weights stand."""
     report("choosing refinement steps", 0.0, "")
     model.steps = _choose_steps(model, goods, run)
     report("setting scales", 0.0, "")
@@ -57,7 +77,6 @@ def train(run: Run, report: Report) -> Path:
     ranked = rank(model, spread([*goods.fitted, *goods.held_out], MOST_GOODS), samples, report)
     write_ranked(ranked, run.folder)
     report("exporting the bundle", 0.0, "")
-    return export_bundle(model, table, run, len(samples))
 
 
 def _encoder(spec: RunSpec) -> TextEncoder:
@@ -88,6 +107,9 @@ def _prepare(model: PromptMAD, goods: Goods, run: Run, report: Report) -> None:
 def _fill_cache(model: PromptMAD, goods: Goods, run: Run, report: Report) -> FeatureCache:
     """Make rows until there are enough or their time is up; at least a batch of them."""
     config = run.spec.config
+    if not run.writes:
+        run.catch_up()
+        return FeatureCache(run.folder / "cache", config.pictures, model, run.state.cached)
     cache = FeatureCache(run.folder / "cache", config.pictures, model, run.state.cached)
     while run.state.stage == "cache" and cache.made < cache.rows:
         if run.share_spent() > UNTIL["cache"] and cache.made >= config.batch:
@@ -106,7 +128,9 @@ def _choose_steps(model: PromptMAD, goods: Goods, run: Run) -> int:
     return fewest(quality)
 
 
-def _fit_stages(model: PromptMAD, cache: FeatureCache, run: Run, report: Report) -> None:
+def _fit_stages(
+    model: PromptMAD, cache: FeatureCache, run: Run, report: Report, fabric: Fabric
+) -> None:
     config = run.spec.config
     steps = {"segmentor": config.segmentor_steps, "refiner": config.refiner_steps}
     order = [stage for stage in stages(config) if steps[stage.name]]
@@ -115,8 +139,9 @@ def _fit_stages(model: PromptMAD, cache: FeatureCache, run: Run, report: Report)
     first = names.index(run.state.stage) if run.state.stage in names else 0
 
     def draw(rng: np.random.Generator) -> Batch:
-        return cache.batch(np.sort(rng.integers(0, cache.made, config.batch)))
+        rows = np.sort(rng.integers(0, cache.made, config.batch))
+        return cache.batch(rows[fabric.global_rank :: fabric.world_size])
 
     for stage in order[first:]:
         until = UNTIL[stage.name]
-        fit(stage, model, draw, run, steps[stage.name], until, report, config.ema)
+        fit(stage, model, draw, run, steps[stage.name], until, report, config.ema, fabric)

@@ -11,7 +11,8 @@ from torch import Tensor, nn, optim
 
 from engine.types import InputError
 from tests.training.micro import CONFIG
-from training.fit import fit, precision_here, schedule
+from training.fit import fit, schedule
+from training.processes import precision_here
 from training.run import Run, open_run
 from training.spec import RunSpec
 

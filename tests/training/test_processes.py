@@ -1,0 +1,57 @@
+"""Several processes train what one would."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from engine.types import InputError
+from tests.training.micro import CONFIG, write_goods, write_weights
+from training.processes import launched
+from training.run import load_tensors
+
+ROOT = Path(__file__).parents[2]
+TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+def _train(launcher: tuple[str, ...], data: Path, out: Path, weights: Path) -> str:
+    call = [sys.executable, *launcher, "-m", "tests.training.micro_cli", "train"]
+    options = ["--data", data, "--out", out, "--config", "micro", "--backbone-weights", weights]
+    done = subprocess.run(
+        [*call, *map(str, options)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _losses(run: Path, stage: str) -> list[float]:
+    log = EventAccumulator(str(run / "log" / stage)).Reload()
+    return [e.value for e in log.Scalars("loss")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun's rendezvous needs libuv there")
+def test_two_processes_share_the_batches_and_agree(tmp_path: Path) -> None:
+    data = write_goods(tmp_path / "data", "strip", 12)
+    weights = write_weights(tmp_path / "trunk.safetensors")
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    _train((), data, alone, weights)
+    said = _train(TWO, data, shared, weights)
+    assert said.count(str(shared / "bundle")) == 1  # one of them says so, once
+
+    curve = _losses(alone, "segmentor")
+    assert len(curve) == CONFIG.segmentor_steps
+    assert _losses(shared, "segmentor") == pytest.approx(curve, rel=1e-4)
+    tensors = [load_tensors(run / "checkpoint.safetensors")[0] for run in (alone, shared)]
+    learnt = [k for k in tensors[0] if k.startswith(("model.segmentor", "model.reconstructor"))]
+    for key in learnt:
+        torch.testing.assert_close(tensors[1][key], tensors[0][key], atol=1e-4, rtol=1e-3)
+    assert (shared / "bundle" / "SHA256SUMS").is_file()
+
+
+def test_a_batch_that_cannot_be_shared_evenly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(InputError, match="A batch of 4 cannot be shared by 3 processes"):
+        launched(CONFIG)
