@@ -1,5 +1,6 @@
 """Configurations by name: every size and weight of a run, frozen, refusing nonsense at birth."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -57,6 +58,15 @@ class ModelConfig(Frozen):
     def residual_channels(self) -> int:
         """What the segmentor sees of the difference between a picture and its prompt."""
         return 2 * self.neck_dim + 2 if self.prompt == "bank" else self.neck_dim + 1
+
+    def within(self, channels: Sequence[int]) -> Self:
+        """No more axes than a trunk of these channels, at strides 4, 8 and 16, has features."""
+        c4, c8, c16 = channels
+        sizes = {
+            "neck_dim": min(self.neck_dim, c8 + c16),
+            "detail_dim": min(self.detail_dim, c4),
+        }
+        return self.model_validate(self.model_dump() | sizes)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -141,7 +151,7 @@ FULL: dict[str, Any] = {
     },
 }
 SIZES = {"tiny": TINY, "small": SMALL, "full": FULL}
-"""``tiny`` and ``small`` train on two CPU cores, ``full`` wants a GPU."""
+"""``tiny`` and ``small`` train on two CPU cores; ``full`` is meant for a GPU."""
 
 PUBLISHED: dict[str, Any] = {"model": {"prompt": "picture"}, "jitter": 1.2}  # OneNIP's jitter
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -157,12 +167,28 @@ FAMILIES: dict[str, dict[str, Any]] = {
 """The baseline, with its decoder mended; PromptMAD as published; and ours."""
 
 
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "no-text": {"model": {"text": False}},
+    "no-focal": {"loss": {"focal_gamma": 0.0, "focal_alpha": 0.5}},
+    "no-attention": {"model": {"segmentor_layers": 0}},
+    "no-laterals": {"model": {"laterals": False}},
+    "no-refinement": {"refiner_steps": 0},
+    "ddpm": {"model": {"refinement": "ddpm"}},
+}
+"""What a name may end in: ``promptmad-small+no-text+ddpm``."""
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings on settings: where both speak, the upper word counts."""
+    merged = dict(below)
+    for key, value in above.items():
+        merged[key] = merged.get(key, {}) | value if isinstance(value, dict) else value
+    return merged
+
+
 def _config(family: str, size: str) -> TrainConfig:
-    """A family's switches on a size's numbers: where both speak, the family's word counts."""
-    settings = dict(SIZES[size])
-    for key, value in FAMILIES[family].items():
-        settings[key] = settings.get(key, {}) | value if isinstance(value, dict) else value
-    return TrainConfig(name=f"{family}-{size}", **settings)
+    settings = _over(SIZES[size], FAMILIES[family])
+    return TrainConfig.model_validate(settings | {"name": f"{family}-{size}"})
 
 
 CONFIGS = {c.name: c for c in (_config(f, s) for f in FAMILIES for s in SIZES)}
@@ -170,9 +196,14 @@ CONFIGS = {c.name: c for c in (_config(f, s) for f in FAMILIES for s in SIZES)}
 
 def config_named(name: str) -> TrainConfig:
     """The configuration of that name; :class:`InputError` lists those there are."""
-    try:
-        return CONFIGS[name]
-    except KeyError:
-        raise InputError(
-            f"There is no configuration {name!r}: choose from {', '.join(CONFIGS)}."
-        ) from None
+    base, *without = name.split("+")
+    if base not in CONFIGS:
+        raise InputError(f"There is no configuration {base!r}: choose from {', '.join(CONFIGS)}.")
+    settings: dict[str, Any] = CONFIGS[base].model_dump()
+    for ablation in without:
+        if ablation not in ABLATIONS:
+            raise InputError(
+                f"There is no ablation {ablation!r}: choose from {', '.join(ABLATIONS)}."
+            )
+        settings = _over(settings, ABLATIONS[ablation])
+    return TrainConfig.model_validate(settings | {"name": name})

@@ -51,7 +51,8 @@ def train(run: Run, report: Report, fabric: Fabric | None = None) -> Path:
     backbone = load_backbone(
         config.model.backbone, _path(spec.backbone_weights), config.model.input_px
     )
-    model = PromptMAD(config.model, backbone, torch.from_numpy(table.embeddings)).eval()
+    sizes = config.model.within(backbone.channels)
+    model = PromptMAD(sizes, backbone, torch.from_numpy(table.embeddings)).eval()
     report("reading good parts", 0.0, "")
     samples = read_dataset(spec.data).train_goods(spec.products)
     goods = read_goods(samples, config.model.input_px, config.held_out, config.seed)

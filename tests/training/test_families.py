@@ -50,6 +50,26 @@ def test_a_switch_leaves_a_part_out(switch: dict[str, object]) -> None:
     assert torch.isfinite(_answer(_model(**switch))).all()
 
 
+def test_ablations_are_named_after_what_they_leave_out() -> None:
+    config = config_named("promptmad-bank-small+no-text+ddpm")
+    assert config.name == "promptmad-bank-small+no-text+ddpm"
+    assert (config.model.text, config.model.refinement) == (False, "ddpm")
+    plain = config_named("promptmad-bank-small")
+    assert config.model.neck_dim == plain.model.neck_dim
+    assert (plain.model.text, plain.model.refinement) == (True, "bridge")
+    assert config_named("promptmad-tiny+no-focal").loss.focal_gamma == 0
+    with pytest.raises(InputError, match="no ablation 'no-words': choose from no-text"):
+        config_named("promptmad-tiny+no-words")
+
+
+def test_a_narrow_trunk_gives_fewer_axes() -> None:
+    config = config_named("promptmad-bank-small").model
+    assert config.within([64, 128, 256]) == config
+    narrow = config.within([8, 32, 96])  # MobileNetV2's, but for the first
+    assert (narrow.neck_dim, narrow.detail_dim) == (128, 8)
+    assert narrow.residual_channels == 2 * 128 + 2
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_weight_of_a_family_learns(family: str) -> None:
     """A weight that no loss reaches would be dead, and would hang training on several devices."""
