@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -67,7 +68,7 @@ def fit(
     average = Average(parameters, ema)
     step = run.restore(model, optimiser, stage.name, average)
     began, smooth = run.share_at_stage_start(), math.nan
-    module, optimiser = fabric.setup(_Lossy(stage, model), optimiser)
+    module, optimiser = fabric.setup(_Asked(model), optimiser)
     with _log_of(run, stage.name) as log:
         while (progress := fabric.broadcast(_progress(step / steps, began, until_share, run))) < 1:
             rate = config.learning_rate * schedule(progress)
@@ -75,7 +76,7 @@ def fit(
             rng = stream(config.seed, stage.name, step)
             batch = draw(rng)
             generator = torch.Generator().manual_seed(int(rng.integers(2**31)) + fabric.global_rank)
-            loss = module(batch, generator)
+            loss = module(partial(stage.loss, batch=batch, generator=generator))
             optimiser.zero_grad()
             fabric.backward(loss)
             norm = nn.utils.clip_grad_norm_(parameters, config.gradient_clip)
@@ -97,15 +98,18 @@ def fit(
     run.save(model, optimiser, stage.name, step, average)
 
 
-class _Lossy(nn.Module):
-    """A stage's loss as a forward pass, which is where processes can be made to agree."""
+class _Asked(nn.Module):
+    """Whatever is asked of a model, as a forward pass: where precision and processes come in.
 
-    def __init__(self, stage: Stage[Any, Any], model: nn.Module) -> None:
+    The question is a closure, since Fabric and DDP would take a batch apart to convert it.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model, self._loss = model, stage.loss
+        self.model = model
 
-    def forward(self, batch: Any, generator: torch.Generator) -> Tensor:
-        return self._loss(self.model, batch, generator)
+    def forward(self, question: Callable[[Any], Tensor]) -> Tensor:
+        return question(self.model)
 
 
 @contextmanager

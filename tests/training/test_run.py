@@ -1,6 +1,7 @@
 """Runs are resumed, not repeated, and refuse to be mixed."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,26 @@ def test_a_stage_ends_on_the_average_of_its_weights(tmp_path: Path) -> None:
         mean = decay * mean + (1 - decay) * now
     torch.testing.assert_close(weights(averaged), mean)
     assert (weights(averaged) - weights(plain)).abs().max() > 1e-5
+
+
+def test_losses_are_taken_in_the_precision_asked_for(tmp_path: Path) -> None:
+    """With a batch like the model's own, which is no tensor."""
+
+    @dataclass(frozen=True)
+    class Rows:
+        values: Tensor
+
+    seen = []
+
+    class FitRows(FitLine):
+        def loss(self, model: Line, batch: Rows, generator: torch.Generator) -> Tensor:
+            seen.append(model.layer(batch.values).dtype)
+            return super().loss(model, batch.values, generator)
+
+    for precision in ("bf16-mixed", "32-true"):
+        run = open_run(tmp_path / precision, spec(precision=precision))
+        fit(FitRows(), Line(), lambda rng: Rows(draw(rng)), run, 2, 1.0, report)
+    assert seen == 2 * [torch.bfloat16] + 2 * [torch.float32]
 
 
 def test_a_stage_can_be_followed_on_tensorboard(tmp_path: Path) -> None:
