@@ -96,6 +96,7 @@ def fit(
         )
     average.settle()
     run.save(model, optimiser, stage.name, step, average)
+    fabric.barrier()  # the next stage begins from this checkpoint, in every process
 
 
 class _Asked(nn.Module):
