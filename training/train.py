@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from platformdirs import user_cache_path
 
 from training.axes import fit_axes
 from training.cache import Batch, FeatureCache
@@ -15,6 +17,7 @@ from training.datasets.sample import Sample
 from training.datasets.suspects import write_ranked
 from training.export import export_bundle
 from training.fit import fit
+from training.kept_words import KeptEncoder
 from training.model.backbone import load_backbone
 from training.model.promptmad import PromptMAD
 from training.prepare import Goods, fill_prompt, read_goods, spread
@@ -31,6 +34,7 @@ from training.words import read_words
 
 UNTIL = {"cache": 0.4, "segmentor": 0.84, "refiner": 0.94}
 """Share of the run's minutes by which a stage gives way to the next."""
+KEPT_WORDS = user_cache_path("promptmad-inspector") / "words"
 PREPARED = ("neck.", "detail.", "prompt.")
 """Of the model's weights, those that are fitted to goods and not trained."""
 
@@ -83,7 +87,10 @@ def _finish(
 def _encoder(spec: RunSpec) -> TextEncoder:
     if spec.clip_model is None and spec.clip_weights is None:
         return HashEncoder(spec.config.model.text_dim)
-    return ClipEncoder(spec.clip_model or DEFAULT_CLIP, _path(spec.clip_weights))
+    model, weights = spec.clip_model or DEFAULT_CLIP, spec.clip_weights
+    source = weights.sha256 if weights else "hub"
+    make = partial(ClipEncoder, model, _path(weights))
+    return KeptEncoder(make, f"open_clip:{model}", ClipEncoder.note, source, KEPT_WORDS)
 
 
 def _path(given: GivenFile | None) -> Path | None:

@@ -24,8 +24,9 @@ from training.train import train
 
 
 @pytest.fixture(autouse=True)
-def _micro(monkeypatch: pytest.MonkeyPatch) -> None:
+def _micro(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(CONFIGS, "micro", CONFIG)
+    monkeypatch.setattr("training.train.KEPT_WORDS", tmp_path / "kept words")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,49 @@
+"""Embedded words, kept by what made them: a language model is loaded once for the same words."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.files import whole_file
+from training.prompts import TextEncoder
+
+
+class KeptEncoder:
+    """Answers from ``folder``, and makes the encoder only where an answer is missing.
+
+    ``source`` is what the weights are: their hash, or the hub's tag. A file that cannot be read is
+    made again.
+    """
+
+    def __init__(
+        self, make: Callable[[], TextEncoder], name: str, note: str, source: str, folder: Path
+    ) -> None:
+        self.name, self.note = name, note
+        self._make, self._source, self._folder = make, source, folder
+        self._encoder: TextEncoder | None = None
+
+    def __call__(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        said = json.dumps([self.name, self._source, list(sentences)], ensure_ascii=False)
+        path = self._folder / f"{hashlib.sha256(said.encode()).hexdigest()}.npy"
+        kept = _read(path, len(sentences))
+        return self._encoded(sentences, path) if kept is None else kept
+
+    def _encoded(self, sentences: Sequence[str], path: Path) -> NDArray[np.float32]:
+        self._encoder = self._encoder or self._make()
+        rows = self._encoder(sentences)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as part, part.open("wb") as file:
+            np.save(file, rows)
+        return rows
+
+
+def _read(path: Path, count: int) -> NDArray[np.float32] | None:
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return rows if rows.ndim == 2 and len(rows) == count else None
