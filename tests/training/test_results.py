@@ -16,7 +16,7 @@ from training.config import CONFIGS
 from training.datasets.sample import Sample
 from training.evaluate import Evaluation, Judged
 from training.metrics import measure
-from training.results import gallery, plots
+from training.results import gallery, page, plots
 from training.results.limits import read_limits
 from training.run import open_run
 from training.spec import make_spec
@@ -61,6 +61,11 @@ def test_a_product_of_goods_alone_has_a_histogram_and_no_curve() -> None:
     assert plots.histogram(goods, 0.5) != plots.histogram(goods, None)
 
 
+@pytest.mark.parametrize(("limit", "drawn"), [(1.5, 1.5), (0.0, 1.0), (-2.0, 1.0), (None, 1.0)])
+def test_heat_has_a_scale_whatever_the_limit(limit: float | None, drawn: float) -> None:
+    assert page._heat(limit) == drawn
+
+
 def test_limits_are_read_from_a_recipe_of_this_bundle(tmp_path: Path) -> None:
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps({"bundle_sha256": "ab", "products": {"a": {"score": 1.5}}}), "utf-8")
@@ -90,13 +95,13 @@ def test_a_report_holds_all_that_was_measured(
     result = CliRunner().invoke(app, ["evaluate", str(bundle), *map(str, options)])
     assert result.exit_code == 0, result.output
 
-    page = (tmp_path / "out" / "report.html").read_text("utf-8")
-    assert "Schraube &amp; Mutter" in page
-    assert "Schraube & Mutter" not in page
-    assert "recipe&#39;s limit of 0.25" in page
-    assert sha256 in page
-    assert page.count("<figure>") == 4 + 3 + 3
-    assert "http" not in page.replace("data:image", "")  # nothing is fetched from anywhere
+    html = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "Schraube &amp; Mutter" in html
+    assert "Schraube & Mutter" not in html
+    assert "recipe&#39;s limit of 0.25" in html
+    assert sha256 in html
+    assert html.count("<figure>") == 4 + 3 + 3
+    assert "http" not in html.replace("data:image", "")  # nothing is fetched from anywhere
     with (tmp_path / "out" / "pictures.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     said = json.loads((tmp_path / "out" / "metrics.json").read_text("utf-8"))

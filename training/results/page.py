@@ -69,7 +69,7 @@ def _product(
     shown = {
         title: [
             s._asdict() | {"uri": _uri(s.jpeg, "jpeg")}
-            for s in gallery.shown(detector, some, limit or USUAL_LIMIT)
+            for s in gallery.shown(detector, some, _heat(limit))
         ]
         for title, some in gallery.groups(judged).items()
     }
@@ -80,6 +80,11 @@ def _product(
         "latency": f"{np.median(ms):.1f} ms median, {np.percentile(ms, 99):.1f} ms p99",
         "groups": shown,
     }
+
+
+def _heat(limit: float | None) -> float:
+    """Where the heat is drawn round: raw limits may be zero or less, a scale may not."""
+    return limit if limit is not None and limit > 0 else USUAL_LIMIT
 
 
 def _at(judged: list[Judged], limit: float | None) -> str:
