@@ -66,7 +66,7 @@ def _look(
 ) -> Sight:
     clean = vary(good.image, rng)
     spoilt = spoil(clean, donor.image, rng)
-    f4, f8, f16 = model.backbone(stacked([clean, spoilt.image]))
+    f4, f8, f16 = (f.cpu() for f in model.backbone(stacked([clean, spoilt.image])))
     tokens = model.neck.concatenate(f8, f16)
     h, w = tokens.shape[-2:]
     keep = torch.randperm(h * w, generator=generator)[:TOKENS_A_PICTURE]

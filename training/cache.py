@@ -87,8 +87,8 @@ class FeatureCache:
         made = [_spoilt_row(goods, stream(seed, "cache", r), clean_share) for r in rows]
         clean = self._model.features(stacked([m.clean for m in made]))
         spoilt = self._model.features(stacked([m.spoilt for m in made]))
-        product = torch.tensor([m.good.product for m in made])
-        owner = torch.tensor([m.good.id for m in made])
+        product = torch.tensor([m.good.product for m in made], device=spoilt.tokens.device)
+        owner = torch.tensor([m.good.id for m in made], device=spoilt.tokens.device)
         prompt = self._model.prompt(spoilt.tokens, product, leave_out=owner)
         columns = {
             "tokens": spoilt.tokens,
@@ -101,23 +101,23 @@ class FeatureCache:
             "product": product,
         }
         for name, values in columns.items():
-            self._arrays[name][rows.start : rows.stop] = values.numpy()
+            self._arrays[name][rows.start : rows.stop] = values.cpu().numpy()
             self._arrays[name].flush()
         self.made = rows.stop
 
-    def batch(self, rows: NDArray[np.integer]) -> Batch:
-        """The rows asked for, as float32 tensors."""
-        product = torch.from_numpy(np.asarray(self._arrays["product"][rows])).long()
+    def batch(self, rows: NDArray[np.integer], device: torch.device) -> Batch:
+        """The rows asked for, as float32 tensors on ``device``."""
+        product = torch.from_numpy(np.asarray(self._arrays["product"][rows])).to(device).long()
         tokens, lateral, prompt, details, away, clean, mask = (
-            self._maps(name, rows)
+            self._maps(name, rows, device)
             for name in ("tokens", "lateral", "prompt", "details", "away", "clean", "mask")
         )
         answer = Answer(prompt, details, away)
         return Batch(Features(tokens, lateral), answer, clean, mask, product)
 
-    def _maps(self, name: str, rows: NDArray[np.integer]) -> Tensor:
+    def _maps(self, name: str, rows: NDArray[np.integer], device: torch.device) -> Tensor:
         """Channels last: convolutions on the CPU take three quarters of the time then."""
-        maps = torch.from_numpy(np.asarray(self._arrays[name][rows]))
+        maps = torch.from_numpy(np.asarray(self._arrays[name][rows])).to(device)
         return maps.float().contiguous(memory_format=torch.channels_last)
 
 

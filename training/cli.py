@@ -1,7 +1,7 @@
 """The commands of `training`. Torch is imported when a command runs, not when help is asked."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +15,9 @@ Config = Annotated[str, typer.Option(help="Name of the configuration.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; give it again to resume.")]
 Minutes = Annotated[float | None, typer.Option(min=0.1, help="Time to train for.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train; auto: a GPU if there is one.")
+]
 
 
 def train(
@@ -40,6 +43,7 @@ def train(
         Path | None,
         typer.Option(help="YAML with a product's own words; generic ones if not given."),
     ] = None,
+    device: Device = "auto",
 ) -> None:
     """Train one model for several products, on good parts only; writes OUT/bundle.
 
@@ -63,7 +67,7 @@ def train(
         clip_weights=clip_weights,
         words=words,
     )
-    fabric = launched(spec.config)
+    fabric = launched(spec.config, device)
     with fabric.rank_zero_first():
         run = open_run(out, spec)
     with progress() as report:
@@ -79,6 +83,7 @@ def pretrain(
     config: Config = "promptmad-bank-tiny",
     minutes: Minutes = None,
     seed: Seed = 0,
+    device: Device = "auto",
 ) -> None:
     """Make backbone weights from good parts alone, where no pretrained ones may be used."""
     from training.pretrain import pretrain as run_pretext
@@ -87,7 +92,7 @@ def pretrain(
 
     spec = make_spec("pretrain", data, names(products), config, minutes=minutes, seed=seed)
     with progress() as report:
-        weights = run_pretext(open_run(out, spec), report)
+        weights = run_pretext(open_run(out, spec), report, device)
     typer.echo(str(weights))
 
 

@@ -30,8 +30,7 @@ class TrunkGraph(nn.Module):
         self.model = model
 
     def forward(self, image: Tensor, product: Tensor) -> tuple[Tensor, ...]:
-        f = self.model.features(image)
-        c = self.model.coarse(f, self.model.prompt(f.tokens, product), product)
+        c = self.model.look(image, product)
         condition = self.model.denoiser.condition(c.logit, c.guide, c.lateral)
         film = self.model.denoiser.film_table(c.logit.shape[0], c.text)
         return c.logit, condition, film, c.distance

@@ -104,7 +104,8 @@ def _candidates(
         details = F.pixel_unshuffle(model.detail(f.lateral), 2)
         keep = torch.randperm(h * w, generator=generator)[:a_picture]
         owner = torch.full((len(keep),), good.id)
-        found.append((_rows(f.tokens)[keep], _rows(details)[keep], cells(h, w)[keep], owner))
+        tokens, details = (_rows(x).cpu()[keep] for x in (f.tokens, details))
+        found.append((tokens, details, cells(h, w)[keep], owner))
     return _Candidates(*(torch.cat(column) for column in zip(*found, strict=True)))
 
 

@@ -26,7 +26,7 @@ from training.losses import mask_loss, soft_target
 from training.model.backbone import Backbone
 from training.model.segmentor import rare
 from training.prepare import read_goods
-from training.processes import alone
+from training.processes import Device, alone
 from training.report import Report
 from training.run import Run, save_tensors
 
@@ -80,22 +80,23 @@ class PretextStage:
         return mask_loss(logit.float(), batch.mask, self.config) + 0.1 * named
 
 
-def pretrain(run: Run, report: Report) -> Path:
+def pretrain(run: Run, report: Report, device: Device = "auto") -> Path:
     """Train the trunk of the run's configuration; returns ``OUT/backbone.safetensors``.
 
     With the same data, products and seed it keeps back the goods that :func:`train` keeps back.
     """
     spec, config = run.spec, run.spec.config
-    fabric = alone(config, "inspector pretrain")
+    fabric = alone(config, "inspector pretrain", device)
     torch.manual_seed(config.seed)
     report("reading good parts", 0.0, "")
     samples = read_dataset(spec.data).train_goods(spec.products)
     goods = read_goods(samples, config.model.input_px, config.held_out, config.seed).fitted
     backbone = Backbone(config.model.backbone)
     model = Pretext(backbone, len(spec.products)).to(memory_format=torch.channels_last)
+    model.to(fabric.device)
 
     def draw(rng: np.random.Generator) -> PretextBatch:
-        return _batch(goods, rng, config)
+        return _batch(goods, rng, config, fabric.device)
 
     fit(PretextStage(config.loss), model.train(), draw, run, STEPS, 1.0, report, fabric=fabric)
     weights = run.folder / "backbone.safetensors"
@@ -104,13 +105,15 @@ def pretrain(run: Run, report: Report) -> Path:
     return weights
 
 
-def _batch(goods: Sequence[Good], rng: np.random.Generator, config: TrainConfig) -> PretextBatch:
+def _batch(
+    goods: Sequence[Good], rng: np.random.Generator, config: TrainConfig, device: torch.device
+) -> PretextBatch:
     drawn = [_crops(goods, rng) for _ in range(-(-config.batch // CROPS_A_PICTURE))]
     rows = [crop for crops in drawn for crop in crops]
     return PretextBatch(
-        stacked([image for image, _, _ in rows]),
-        soft_target([mask for _, mask, _ in rows], rows[0][0].shape[0] // 4),
-        torch.tensor([product for _, _, product in rows]),
+        stacked([image for image, _, _ in rows]).to(device),
+        soft_target([mask for _, mask, _ in rows], rows[0][0].shape[0] // 4).to(device),
+        torch.tensor([product for _, _, product in rows], device=device),
     )
 
 

@@ -1,5 +1,7 @@
 """One process, or as many as torchrun started: they share the batches and agree on the weights.
 
+On the CPU, or each on a GPU of its own.
+
 Rank 0 alone writes files, keeps time and makes what is made once; the others wait and read it.
 """
 
@@ -10,21 +12,39 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
-from engine.types import InputError
+from engine.types import InputError, MissingError
 from training.config import Precision, TrainConfig
 from training.report import Report
 
+Device = Literal["auto", "cpu", "cuda"]
 
-def precision_here(wanted: Precision) -> Literal["32-true", "bf16-mixed"]:
-    """``auto`` settled by what this CPU multiplies in hardware."""
+
+def device_here(wanted: Device) -> Literal["cpu", "cuda"]:
+    """``auto`` is a GPU where there is one; :class:`MissingError` where one is asked for in vain."""
+    found = torch.cuda.is_available()
+    if wanted == "cuda" and not found:
+        raise MissingError(
+            "PyTorch finds no NVIDIA GPU here: mend its driver, or train with --device cpu."
+        )
+    return "cuda" if found and wanted != "cpu" else "cpu"
+
+
+def precision_here(
+    wanted: Precision, device: Literal["cpu", "cuda"] = "cpu"
+) -> Literal["32-true", "bf16-mixed"]:
+    """``auto`` settled by what the device multiplies in hardware."""
     if wanted != "auto":
         return wanted
+    if device == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     has = torch.cpu.get_capabilities()
     return "bf16-mixed" if has.get("avx512_bf16") or has.get("amx_bf16") else "32-true"
 
 
-def launched(config: TrainConfig) -> Fabric:
-    """The Fabric of this process; :class:`InputError` where a batch cannot be shared evenly."""
+def launched(config: TrainConfig, device: Device = "auto") -> Fabric:
+    """The Fabric of this process; :class:`InputError` where a batch cannot be shared evenly,
+    :class:`MissingError` where there is no such device."""
+    accelerator = device_here(device)
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if config.batch % world:
         raise InputError(
@@ -35,21 +55,21 @@ def launched(config: TrainConfig) -> Fabric:
     # everywhere from the start.
     shared = DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
     fabric = Fabric(
-        accelerator="cpu",
+        accelerator=accelerator,
         devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
         num_nodes=world // int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
         strategy=shared if world > 1 else "auto",
-        precision=precision_here(config.precision),
+        precision=precision_here(config.precision, accelerator),
     )
     fabric.launch()
     return fabric
 
 
-def alone(config: TrainConfig, what: str) -> Fabric:
+def alone(config: TrainConfig, what: str, device: Device = "auto") -> Fabric:
     """One process, for work that is not shared; :class:`InputError` under torchrun."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError(f"'{what}' runs in one process: start it without torchrun.")
-    return launched(config)
+    return launched(config, device)
 
 
 def told_once(report: Report, fabric: Fabric) -> Report:

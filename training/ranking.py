@@ -24,9 +24,7 @@ def rank(
     ranked = []
     for i, good in enumerate(goods):
         product, image = torch.tensor([good.product]), stacked([good.image])
-        f = model.features(image)
-        prompt = model.prompt(f.tokens, product, leave_out=torch.tensor([good.id]))
-        coarse = model.coarse(f, prompt, product)
+        coarse = model.look(image, product, leave_out=torch.tensor([good.id]))
         _, score = model.fusion(model.refine(coarse), coarse.distance, product)
         sample = samples[good.id]
         ranked.append(Ranked(sample.product, sample.path, score.item()))

@@ -46,11 +46,10 @@ def measure_steps(model: PromptMAD, held_out: Sequence[Good], seed: int) -> dict
         donor = goods[int(rng.integers(len(goods)))]
         spoilt = spoil(vary(good.image, rng), donor.image, rng)
         product, image = torch.tensor([good.product]), stacked([spoilt.image])
-        f = model.features(image)
-        coarse = model.coarse(f, model.prompt(f.tokens, product), product)
+        coarse = model.look(image, product)
         masks.append((soft_target([spoilt.mask], coarse.logit.shape[-1])[0, 0] > 0.5).numpy())
         for steps, found in maps.items():
-            found.append(model.refine(coarse, steps)[0, 0])
+            found.append(model.refine(coarse, steps)[0, 0].cpu())
     return {steps: _quality([m.numpy() for m in found], masks) for steps, found in maps.items()}
 
 

@@ -35,9 +35,8 @@ def fit_scales(model: PromptMAD, held_out: Sequence[Good]) -> None:
 
 
 def _maps(model: PromptMAD, good: Good) -> Tensor:
-    """Refined logit and distance, unscaled, at stride 4: ``(1, 2, s, s)``."""
+    """Refined logit and distance, unscaled, at stride 4: ``(1, 2, s, s)``, on the CPU."""
     product, image = torch.tensor([good.product]), stacked([good.image])
-    f = model.features(image)
-    c = model.coarse(f, model.prompt(f.tokens, product), product)
+    c = model.look(image, product)
     logit = model.refine(c)
-    return torch.cat([logit, enlarge(c.distance, logit)], 1)
+    return torch.cat([logit, enlarge(c.distance, logit)], 1).cpu()

@@ -38,7 +38,7 @@ class SegmentStage:
 def _jittered(tokens: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Gaussian noise of that share of each token's own size (OneNIP's feature jitter)."""
     size = tokens.square().mean(1, keepdim=True).sqrt()
-    return tokens + share * size * torch.randn(tokens.shape, generator=generator)
+    return tokens + share * size * _noise(tokens, generator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class RefineStage:
         condition = denoiser.condition(c.logit, c.guide, c.lateral)
         B, T = len(batch.product), model.config.refinement_steps
         film = denoiser.film_table(B, c.text)
-        t = torch.randint(1, T + 1, (B,), generator=generator)
+        t = torch.randint(1, T + 1, (B,), generator=generator).to(c.logit.device)
         x = _state(model, 2 * batch.mask - 1, to_map(c.logit.float()), t, generator)
-        one_step = denoiser(x, c.logit, condition, film[torch.arange(B), t - 1])
+        one_step = denoiser(x, c.logit, condition, film[torch.arange(B, device=t.device), t - 1])
         whole = model.refine(c)
         losses = (mask_loss(logit.float(), batch.mask, self.config) for logit in (one_step, whole))
         return self.config.refined * sum(losses, torch.zeros(()))
@@ -74,13 +74,22 @@ def _state(
     model: PromptMAD, mask: Tensor, coarse: Tensor, t: Tensor, generator: torch.Generator
 ) -> Tensor:
     """What the denoiser meets at the times ``t (B,)``: a state of bridge or diffusion."""
-    noise = torch.randn(coarse.shape, generator=generator)
+    noise = _noise(coarse, generator)
     if model.config.refinement == "bridge":
-        share = torch.tensor(model.noise_share)[t][:, None, None, None]
-        return bridge(mask, coarse, share, noise, KAPPA)
-    levels = torch.tensor([sigma(a) for a in abar(model.config)])[t][:, None, None, None]
+        return bridge(mask, coarse, _at(t, model.noise_share), noise, KAPPA)
+    levels = _at(t, [sigma(a) for a in abar(model.config)])
     starts = torch.rand(coarse.shape[0], 1, 1, 1, generator=generator) < STARTS
-    return diffused(torch.where(starts, coarse, mask), levels, noise)
+    return diffused(torch.where(starts.to(t.device), coarse, mask), levels, noise)
+
+
+def _at(t: Tensor, schedule: Sequence[float]) -> Tensor:
+    """A schedule's values at the times ``t (B,)``: ``(B, 1, 1, 1)``."""
+    return torch.tensor(schedule, device=t.device)[t][:, None, None, None]
+
+
+def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal, drawn on the CPU: the same for a seed whatever the device."""
+    return torch.randn(like.shape, generator=generator).to(like.device)
 
 
 def _of(*modules: nn.Module | None) -> Iterator[nn.Parameter]:

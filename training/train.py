@@ -57,6 +57,7 @@ def train(run: Run, report: Report, fabric: Fabric | None = None) -> Path:
     )
     sizes = config.model.within(backbone.channels)
     model = PromptMAD(sizes, backbone, torch.from_numpy(table.embeddings)).eval()
+    model.to(fabric.device)
     report("reading good parts", 0.0, "")
     samples = read_dataset(spec.data).train_goods(spec.products)
     goods = read_goods(samples, config.model.input_px, config.held_out, config.seed)
@@ -66,7 +67,7 @@ def train(run: Run, report: Report, fabric: Fabric | None = None) -> Path:
     _fit_stages(model, cache, run, report, fabric)
     if fabric.is_global_zero:
         _finish(model, goods, samples, run, report)
-        export_bundle(model, table, run, len(samples))
+        export_bundle(model.cpu(), table, run, len(samples))
     fabric.barrier()
     return run.bundle
 
@@ -148,7 +149,7 @@ def _fit_stages(
 
     def draw(rng: np.random.Generator) -> Batch:
         rows = np.sort(rng.integers(0, cache.made, config.batch))
-        return cache.batch(rows[fabric.global_rank :: fabric.world_size])
+        return cache.batch(rows[fabric.global_rank :: fabric.world_size], fabric.device)
 
     for stage in order[first:]:
         until = UNTIL[stage.name]

@@ -30,7 +30,10 @@ FLOOR = 0.01  # of the mean noise, added in every direction
 
 
 class Backbone(nn.Module):
-    """uint8 RGB ``(B, H, W, 3)`` → features at strides 4, 8, 16. Never trained with a product."""
+    """uint8 RGB ``(B, H, W, 3)``, on any device, → features at strides 4, 8, 16.
+
+    Never trained with a product.
+    """
 
     mean: Tensor
     std: Tensor
@@ -43,7 +46,8 @@ class Backbone(nn.Module):
         self.register_buffer("std", 255 * torch.tensor(config.std).view(1, 3, 1, 1))
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        x = image.to(self.mean.device).permute(0, 3, 1, 2).float()
+        x = (x - self.mean) / self.std
         if self.patch is None:
             return self.net(x)
         side = x.shape[-1]

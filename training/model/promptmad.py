@@ -136,6 +136,14 @@ class PromptMAD(nn.Module):
         f4, f8, f16 = self.backbone(image)
         return Features(self.neck(f8, f16), f4)
 
+    def look(self, image: Tensor, product: Tensor, leave_out: Tensor | None = None) -> Coarse:
+        """Pictures as :meth:`features` takes them, beside their products' prompts, to the coarse
+        map; ``leave_out (B,)`` as in :meth:`training.model.bank.Bank.forward`. On any device."""
+        f = self.features(image)
+        product = product.to(f.tokens.device)
+        leave_out = None if leave_out is None else leave_out.to(f.tokens.device)
+        return self.coarse(f, self.prompt(f.tokens, product, leave_out), product)
+
     def coarse(
         self, f: Features, prompt: Answer, product: Tensor, blurred: Tensor | None = None
     ) -> Coarse:
@@ -174,8 +182,7 @@ class PromptMAD(nn.Module):
 
     def forward(self, image: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, s, s)`` and score ``(B,)``, raw."""
-        f = self.features(image)
-        c = self.coarse(f, self.prompt(f.tokens, product), product)
+        c = self.look(image, product)
         return self.fusion(self.refine(c), c.distance, product)
 
 
