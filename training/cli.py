@@ -15,12 +15,12 @@ Config = Annotated[str, typer.Option(help="Name of the configuration.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; give it again to resume.")]
 Minutes = Annotated[float | None, typer.Option(min=0.1, help="Time to train for.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
-Device = Annotated[
-    Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train; auto: a GPU if there is one.")
-]
+DeviceName = Literal["auto", "cpu", "cuda"]
+Device = Annotated[DeviceName, typer.Option(help="Where to train; auto: a GPU if there is one.")]
 
 
 def train(
+    ctx: typer.Context,
     data: Data,
     out: Out,
     products: Products = "",
@@ -44,11 +44,21 @@ def train(
         typer.Option(help="YAML with a product's own words; generic ones if not given."),
     ] = None,
     device: Device = "auto",
+    add_product: Annotated[
+        str, typer.Option(help="Product to add to the finished run --base; the others stay as is.")
+    ] = "",
+    base: Annotated[Path | None, typer.Option(help="Run that --add-product starts from.")] = None,
 ) -> None:
     """Train one model for several products, on good parts only; writes OUT/bundle.
 
     In several processes: torchrun --nproc-per-node N -m inspector train …
     """
+    if add_product or base:
+        _check_adding(ctx, add_product, base)
+        assert base is not None
+        _add(base, data, add_product, words, out, device)
+        return
+
     from training.processes import launched
     from training.run import open_run
     from training.spec import make_spec
@@ -74,6 +84,37 @@ def train(
         bundle = run_stages(run, report, fabric)
     if fabric.is_global_zero:
         typer.echo(str(bundle))
+
+
+def _check_adding(ctx: typer.Context, product: str, base: Path | None) -> None:
+    """Both options or none, and none of those that the base has settled."""
+    from engine.types import InputError
+
+    if not product or base is None:
+        raise InputError("--add-product NAME and --base RUN go together: give both.")
+    free = {"data", "out", "words", "device", "add_product", "base"}
+    given = sorted(name for name in ctx.params if name not in free and _given(ctx, name))
+    settled = [f"--{name.replace('_', '-')}" for name in given]
+    if settled:
+        raise InputError(f"The run at {base} has settled {', '.join(settled)}: leave it out.")
+
+
+def _given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)  # of Typer's own copy of click, in newer versions
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _add(
+    base: Path, data: Path, product: str, words: Path | None, out: Path, device: DeviceName
+) -> None:
+    from training.extend import add_product, added_spec
+    from training.processes import alone
+    from training.run import open_run
+
+    spec = added_spec(base, data, product, words)
+    fabric = alone(spec.config, "inspector train --add-product", device)
+    with progress() as report:
+        typer.echo(str(add_product(open_run(out, spec), report, fabric)))
 
 
 def pretrain(

@@ -19,7 +19,9 @@ ORIGIN = "origin"
 """Keys in a weight file's metadata that a bundle passes on."""
 
 
-def export_bundle(model: PromptMAD, table: Table, run: Run, pictures: int) -> Path:
+def export_bundle(
+    model: PromptMAD, table: Table, run: Run, pictures: int, backbone: Backbone
+) -> Path:
     """Write ``RUN/bundle``; an earlier bundle of the same run is replaced whole."""
     words = {p: PromptWords.model_validate(w) for p, w in table.words.items()}
     training = Training(
@@ -30,7 +32,7 @@ def export_bundle(model: PromptMAD, table: Table, run: Run, pictures: int) -> Pa
     )
     write_bundle(
         run.bundle,
-        _manifest(model, table, run, training),
+        _manifest(model, table, run, training, backbone),
         export_graphs(model),
         PromptTable(words, table.embeddings),
         overwrite=True,
@@ -38,9 +40,10 @@ def export_bundle(model: PromptMAD, table: Table, run: Run, pictures: int) -> Pa
     return run.bundle
 
 
-def _manifest(model: PromptMAD, table: Table, run: Run, training: Training) -> Manifest:
+def _manifest(
+    model: PromptMAD, table: Table, run: Run, training: Training, backbone: Backbone
+) -> Manifest:
     config, side = model.config, model.config.input_px
-    backbone = describe_backbone(run.spec)
     return Manifest(
         name=run.folder.resolve().name,
         model=run.spec.config.name,

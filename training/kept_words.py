@@ -3,13 +3,28 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 
 from engine.files import whole_file
-from training.prompts import TextEncoder
+from training.prompts import DEFAULT_CLIP, ClipEncoder, HashEncoder, TextEncoder
+from training.spec import RunSpec, path_of
+
+KEPT_WORDS = user_cache_path("promptmad-inspector") / "words"
+
+
+def encoder_of(spec: RunSpec) -> TextEncoder:
+    """The text encoder that a run asks for, its answers kept."""
+    if spec.clip_model is None and spec.clip_weights is None:
+        return HashEncoder(spec.config.model.text_dim)
+    model, weights = spec.clip_model or DEFAULT_CLIP, spec.clip_weights
+    source = weights.sha256 if weights else "hub"
+    make = partial(ClipEncoder, model, path_of(weights))
+    return KeptEncoder(make, f"open_clip:{model}", ClipEncoder.note, source, KEPT_WORDS)
 
 
 class KeptEncoder:

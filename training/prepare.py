@@ -46,9 +46,9 @@ def read_goods(samples: Sequence[Sample], side: int, held_out: float, seed: int)
 
 
 def fill_prompt(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
-    """Per product, from at most :data:`MOST_GOODS` of its goods."""
+    """Per product of the goods, from at most :data:`MOST_GOODS` of them."""
     generator, prompt = torch_stream(seed, "bank"), model.prompt
-    for product in range(len(prompt.tokens)):
+    for product in sorted({g.product for g in goods}):
         own = spread([g for g in goods if g.product == product], MOST_GOODS)
         if isinstance(prompt, Bank):
             _fill_bank(model, prompt, product, own, generator)

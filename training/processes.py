@@ -20,7 +20,7 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 def device_here(wanted: Device) -> Literal["cpu", "cuda"]:
-    """``auto`` is a GPU where there is one; :class:`MissingError` where one is asked for in vain."""
+    """``auto``: a GPU if there is one; :class:`MissingError` where one is asked for in vain."""
     found = torch.cuda.is_available()
     if wanted == "cuda" and not found:
         raise MissingError(
@@ -36,9 +36,11 @@ def precision_here(
     if wanted != "auto":
         return wanted
     if device == "cuda":
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    has = torch.cpu.get_capabilities()
-    return "bf16-mixed" if has.get("avx512_bf16") or has.get("amx_bf16") else "32-true"
+        does = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        has = torch.cpu.get_capabilities()
+        does = has.get("avx512_bf16") or has.get("amx_bf16")
+    return "bf16-mixed" if does else "32-true"
 
 
 def launched(config: TrainConfig, device: Device = "auto") -> Fabric:

@@ -7,6 +7,7 @@ RUN/cache/                   frozen features of the synthetic pictures
 RUN/checkpoint.safetensors   weights and optimiser, with the stage and step they belong to
 RUN/refinement.json          what each number of refinement steps gave, on synthetic damage
 RUN/goods.csv                the training goods, the strangest first
+RUN/model.safetensors        the finished model, scales included: what a product may be added to
 RUN/bundle/                  the result
 """
 
@@ -28,6 +29,8 @@ from training.average import Average
 from training.spec import RunSpec
 
 MODEL, OPTIMISER = "model.", "optim."
+STEPS = "steps"
+"""In the metadata of a finished model: how many refinement steps it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,10 @@ class Run:
     @property
     def bundle(self) -> Path:
         return self.folder / "bundle"
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "model.safetensors"
 
     @property
     def seconds(self) -> float:

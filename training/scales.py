@@ -19,12 +19,12 @@ STRANGE = 0.98  # of good parts score less, on each map: the score of the next b
 
 @torch.no_grad()
 def fit_scales(model: PromptMAD, held_out: Sequence[Good]) -> None:
-    """Set centre and spread of :class:`training.model.promptmad.Fusion` per product.
+    """Set centre and spread of :class:`training.model.promptmad.Fusion` per product of the goods.
 
     On either map the median pixel of good parts becomes 0, and the score of the strangest part in
     fifty becomes 1.
     """
-    for product in range(len(model.fusion.centre)):
+    for product in sorted({g.product for g in held_out}):
         own = spread([g for g in held_out if g.product == product], MOST_GOODS)
         maps = torch.cat([_maps(model, good) for good in own])
         centre = maps.transpose(0, 1).flatten(1).median(1).values

@@ -38,12 +38,17 @@ class GivenFile(BaseModel):
         return cls(path=path.resolve(), sha256=sha256)
 
 
+def path_of(given: GivenFile | None) -> Path | None:
+    """Where it is, if it was given."""
+    return given.path if given else None
+
+
 class RunSpec(BaseModel):
     """Everything that decides what comes out of a run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["train", "pretrain"]
+    kind: Literal["train", "pretrain", "add"]
     config: TrainConfig
     data: Path
     data_sha256: str
@@ -52,6 +57,8 @@ class RunSpec(BaseModel):
     clip_model: str | None = None
     clip_weights: GivenFile | None = None
     words: GivenFile | None = None
+    base: GivenFile | None = None
+    """The finished model that a product is added to."""
 
 
 def make_spec(

@@ -2,39 +2,36 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from platformdirs import user_cache_path
 
 from training.axes import fit_axes
 from training.cache import Batch, FeatureCache
 from training.datasets.dataset import read_dataset
 from training.datasets.sample import Sample
 from training.datasets.suspects import write_ranked
-from training.export import export_bundle
+from training.export import describe_backbone, export_bundle
 from training.fit import fit
-from training.kept_words import KeptEncoder
+from training.kept_words import encoder_of
 from training.model.backbone import load_backbone
 from training.model.promptmad import PromptMAD
 from training.prepare import Goods, fill_prompt, read_goods, spread
 from training.processes import launched, told_once
-from training.prompts import DEFAULT_CLIP, ClipEncoder, HashEncoder, TextEncoder, build_table
+from training.prompts import build_table
 from training.ranking import MOST_GOODS, rank
 from training.refinement import fewest, measure_steps
 from training.report import Report
-from training.run import Run, load_tensors, save_tensors
+from training.run import STEPS, Run, load_tensors, save_tensors
 from training.scales import fit_scales
-from training.spec import GivenFile, RunSpec
+from training.spec import path_of
 from training.stages import stages
 from training.words import read_words
 
 UNTIL = {"cache": 0.4, "segmentor": 0.84, "refiner": 0.94}
 """Share of the run's minutes by which a stage gives way to the next."""
-KEPT_WORDS = user_cache_path("promptmad-inspector") / "words"
 PREPARED = ("neck.", "detail.", "prompt.")
 """Of the model's weights, those that are fitted to goods and not trained."""
 
@@ -50,10 +47,10 @@ def train(run: Run, report: Report, fabric: Fabric | None = None) -> Path:
     fabric = fabric or launched(config)
     run.writes, report = fabric.is_global_zero, told_once(report, fabric)
     torch.manual_seed(config.seed)
-    words = read_words(_path(spec.words))  # words and trunk first: what is wrong shows at once
-    table = build_table(spec.products, _encoder(spec), words)
+    words = read_words(path_of(spec.words))  # words and trunk first: what is wrong shows at once
+    table = build_table(spec.products, encoder_of(spec), words)
     backbone = load_backbone(
-        config.model.backbone, _path(spec.backbone_weights), config.model.input_px
+        config.model.backbone, path_of(spec.backbone_weights), config.model.input_px
     )
     sizes = config.model.within(backbone.channels)
     model = PromptMAD(sizes, backbone, torch.from_numpy(table.embeddings)).eval()
@@ -67,7 +64,7 @@ def train(run: Run, report: Report, fabric: Fabric | None = None) -> Path:
     _fit_stages(model, cache, run, report, fabric)
     if fabric.is_global_zero:
         _finish(model, goods, samples, run, report)
-        export_bundle(model.cpu(), table, run, len(samples))
+        export_bundle(model.cpu(), table, run, len(samples), describe_backbone(spec))
     fabric.barrier()
     return run.bundle
 
@@ -82,20 +79,8 @@ def _finish(
     fit_scales(model, goods.held_out)
     ranked = rank(model, spread([*goods.fitted, *goods.held_out], MOST_GOODS), samples, report)
     write_ranked(ranked, run.folder)
+    save_tensors(model.state_dict(), run.model, {STEPS: str(model.steps)})
     report("exporting the bundle", 0.0, "")
-
-
-def _encoder(spec: RunSpec) -> TextEncoder:
-    if spec.clip_model is None and spec.clip_weights is None:
-        return HashEncoder(spec.config.model.text_dim)
-    model, weights = spec.clip_model or DEFAULT_CLIP, spec.clip_weights
-    source = weights.sha256 if weights else "hub"
-    make = partial(ClipEncoder, model, _path(weights))
-    return KeptEncoder(make, f"open_clip:{model}", ClipEncoder.note, source, KEPT_WORDS)
-
-
-def _path(given: GivenFile | None) -> Path | None:
-    return given.path if given else None
 
 
 @torch.no_grad()

@@ -80,5 +80,5 @@ def test_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_gpu_asked_for_in_vain_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert device_here("auto") == "cpu"
-    with pytest.raises(MissingError, match="finds no NVIDIA GPU here: .* --device cpu"):
+    with pytest.raises(MissingError, match=r"finds no NVIDIA GPU here: .* --device cpu"):
         device_here("cuda")

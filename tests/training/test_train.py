@@ -26,7 +26,7 @@ from training.train import train
 @pytest.fixture(autouse=True)
 def _micro(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(CONFIGS, "micro", CONFIG)
-    monkeypatch.setattr("training.train.KEPT_WORDS", tmp_path / "kept words")
+    monkeypatch.setattr("training.kept_words.KEPT_WORDS", tmp_path / "kept words")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,113 @@
+"""A product added later: it is judged, and the others are judged as before."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from engine.bundle import read_bundle
+from engine.pictures import read_picture
+from inspector.cli import app
+from tests.training.micro import CONFIG, write_goods, write_weights
+from training.config import CONFIGS
+from training.evaluate import planned
+
+GEAR, STRIP = "gear wheel", "strip"
+
+
+@pytest.fixture(autouse=True)
+def _micro(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CONFIGS, "micro", CONFIG)
+
+
+def _call(*options: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["train", *map(str, options)])
+    return result.exit_code, " ".join(result.output.split())
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of one product."""
+    home = tmp_path_factory.mktemp("base")
+    data, weights = write_goods(home / "data", STRIP), write_weights(home / "trunk.safetensors")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CONFIGS, "micro", CONFIG)
+        options = ("--config", "micro", "--backbone-weights", weights)
+        code, said = _call("--data", data, "--out", home / "run", *options)
+    assert code == 0, said
+    weights.unlink()  # a finished model holds its trunk
+    return home / "run"
+
+
+def _scores(bundle: Path, product: str, folder: Path) -> np.ndarray:
+    with planned(bundle, None) as detector:
+        pictures = [read_picture(path) for path in sorted(folder.glob("*.png"))]
+        return np.array([detector.detect(picture, product).score for picture in pictures])
+
+
+def test_the_others_are_judged_as_before(base: Path, tmp_path: Path) -> None:
+    data = write_goods(tmp_path / "new", GEAR, count=12)
+    (tmp_path / "words.yaml").write_text("defects: {gear wheel: [rust]}", "utf-8")
+    adding = ("--add-product", GEAR, "--base", base, "--words", tmp_path / "words.yaml")
+    code, said = _call("--data", data, "--out", tmp_path / "run", *adding)
+    assert code == 0, said
+
+    bundle = read_bundle(tmp_path / "run" / "bundle")
+    assert bundle.manifest.products == (STRIP, GEAR)
+    assert bundle.manifest.training.pictures == 8 + 12
+    assert bundle.manifest.backbone == read_bundle(base / "bundle").manifest.backbone
+    assert "a gear wheel with rust" in bundle.prompts.words[GEAR].abnormal
+
+    pictures = base.parent / "data" / STRIP / "test" / "good"
+    before, after = (_scores(b, STRIP, pictures) for b in (base / "bundle", bundle.folder))
+    np.testing.assert_allclose(after, before, atol=1e-4)
+    # Its own bank and scales: goods it has not seen score about 1 at most, on its own scale only.
+    goods = _scores(bundle.folder, GEAR, data / GEAR / "test" / "good")
+    assert goods.max() < 2
+    assert abs(goods - _scores(bundle.folder, STRIP, data / GEAR / "test" / "good")).max() > 0.1
+
+    # And one more on top of that.
+    more = write_goods(tmp_path / "third", "cup")
+    again = ("--data", more, "--out", tmp_path / "third run", "--add-product", "cup")
+    assert _call(*again, "--base", tmp_path / "run")[0] == 0
+    third = tmp_path / "third run" / "bundle"
+    assert read_bundle(third).manifest.products == (STRIP, GEAR, "cup")
+    np.testing.assert_allclose(_scores(third, STRIP, pictures), before, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--add-product", GEAR), "go together"),
+        (("--add-product", STRIP, "--base", "{base}"), "knows 'strip' already"),
+        (("--add-product", GEAR, "--base", "{base}/bundle"), "holds no run of 'inspector train'"),
+        (("--add-product", "none", "--base", "{base}"), "none"),
+        (
+            ("--add-product", GEAR, "--base", "{base}", "--seed", 0, "--config", "micro"),
+            "has settled --config, --seed: leave it out",
+        ),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_leaves_nothing(
+    base: Path, tmp_path: Path, options: tuple[object, ...], sentence: str
+) -> None:
+    data = write_goods(tmp_path / "new", GEAR)
+    given = [str(o).format(base=base) for o in options]
+    code, said = _call("--data", data, "--out", tmp_path / "run", *given)
+    assert code == 2
+    assert sentence in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unfinished_run_is_no_base(base: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "begun"
+    copy.mkdir()
+    (copy / "run.json").write_bytes((base / "run.json").read_bytes())
+    assert json.loads((copy / "run.json").read_text("utf-8"))["kind"] == "train"
+    data = write_goods(tmp_path / "new", GEAR)
+    adding = ("--add-product", GEAR, "--base", copy)
+    code, said = _call("--data", data, "--out", tmp_path / "run", *adding)
+    assert code == 2
+    assert "let its 'inspector train' end first" in said
