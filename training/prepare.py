@@ -117,5 +117,6 @@ def _rows(features: Tensor) -> Tensor:
 def _enough(count: int, product: str, folder: Path) -> None:
     if count < FEWEST_GOODS:
         raise InputError(
-            f"{product} has {count} good pictures in {folder}: at least {FEWEST_GOODS} are needed."
+            f"{product} has {count} good picture{'s' * (count != 1)} in {folder}: at least "
+            f"{FEWEST_GOODS} are needed."
         )
