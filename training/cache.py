@@ -81,10 +81,15 @@ class FeatureCache:
         return sum(a.nbytes for a in self._arrays.values()) / 2**20
 
     @torch.no_grad()
-    def fill(self, goods: Sequence[Good], seed: int, clean_share: float) -> None:
-        """Make the next few rows and see them on disk before they count as made."""
+    def fill(
+        self, goods: Sequence[Good], donors: Sequence[Image], seed: int, clean_share: float
+    ) -> None:
+        """Make the next few rows and see them on disk before they count as made.
+
+        ``donors`` are what an anomaly may borrow its texture from.
+        """
         rows = range(self.made, min(self.made + ROWS_AT_ONCE, self.rows))
-        made = [_spoilt_row(goods, stream(seed, "cache", r), clean_share) for r in rows]
+        made = [_spoilt_row(goods, donors, stream(seed, "cache", r), clean_share) for r in rows]
         clean = self._model.features(stacked([m.clean for m in made]))
         spoilt = self._model.features(stacked([m.spoilt for m in made]))
         product = torch.tensor([m.good.product for m in made], device=spoilt.tokens.device)
@@ -128,13 +133,19 @@ class _Row(NamedTuple):
     mask: Mask
 
 
-def _spoilt_row(goods: Sequence[Good], rng: np.random.Generator, clean_share: float) -> _Row:
+def _spoilt_row(
+    goods: Sequence[Good],
+    donors: Sequence[Image],
+    rng: np.random.Generator,
+    clean_share: float,
+) -> _Row:
     """A good part in slightly other light, spoilt or, as often as ``clean_share``, not."""
-    good, donor = (goods[int(rng.integers(len(goods)))] for _ in range(2))
+    good = goods[int(rng.integers(len(goods)))]
+    donor = donors[int(rng.integers(len(donors)))]
     clean = vary(good.image, rng)
     if rng.random() < clean_share:
         return _Row(good, clean, clean, np.zeros(clean.shape[:2], bool))
-    synthetic = spoil(clean, donor.image, rng)
+    synthetic = spoil(clean, donor, rng)
     return _Row(good, clean, synthetic.image, synthetic.mask)
 
 

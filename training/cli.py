@@ -15,6 +15,10 @@ Config = Annotated[str, typer.Option(help="Name of the configuration.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; give it again to resume.")]
 Minutes = Annotated[float | None, typer.Option(min=0.1, help="Time to train for.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
+Textures = Annotated[
+    Path | None,
+    typer.Option(help="Folder such as DTD: anomalies borrow textures there, not from goods."),
+]
 DeviceName = Literal["auto", "cpu", "cuda"]
 Device = Annotated[DeviceName, typer.Option(help="Where to train; auto: a GPU if there is one.")]
 
@@ -43,6 +47,7 @@ def train(
         Path | None,
         typer.Option(help="YAML with a product's own words; generic ones if not given."),
     ] = None,
+    textures: Textures = None,
     device: Device = "auto",
     add_product: Annotated[
         str, typer.Option(help="Product to add to the finished run --base; the others stay as is.")
@@ -76,6 +81,7 @@ def train(
         clip_model=clip_model,
         clip_weights=clip_weights,
         words=words,
+        textures=textures,
     )
     fabric = launched(spec.config, device)
     with fabric.rank_zero_first():

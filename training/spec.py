@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from engine.pictures import list_pictures
 from engine.types import InputError
 from training.config import TrainConfig, config_named
 from training.datasets.dataset import read_dataset, snapshot_sha256
@@ -38,7 +39,27 @@ class GivenFile(BaseModel):
         return cls(path=path.resolve(), sha256=sha256)
 
 
-def path_of(given: GivenFile | None) -> Path | None:
+class GivenFolder(BaseModel):
+    """A folder of pictures, and the hash of their names and of what is in them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path | None) -> Self | None:
+        """None for None; :class:`InputError` where there is no such folder, or no picture in it."""
+        if path is None:
+            return None
+        digest = hashlib.sha256()
+        for picture in list_pictures(path):
+            name = picture.relative_to(path).as_posix()
+            digest.update(f"{name} {hashlib.sha256(picture.read_bytes()).hexdigest()}\n".encode())
+        return cls(path=path.resolve(), sha256=digest.hexdigest())
+
+
+def path_of(given: GivenFile | GivenFolder | None) -> Path | None:
     """Where it is, if it was given."""
     return given.path if given else None
 
@@ -57,6 +78,7 @@ class RunSpec(BaseModel):
     clip_model: str | None = None
     clip_weights: GivenFile | None = None
     words: GivenFile | None = None
+    textures: GivenFolder | None = None
     base: GivenFile | None = None
     """The finished model that a product is added to."""
 
@@ -74,6 +96,7 @@ def make_spec(
     clip_model: str | None = None,
     clip_weights: Path | None = None,
     words: Path | None = None,
+    textures: Path | None = None,
 ) -> RunSpec:
     """The specification of a run that was asked for in words.
 
@@ -98,4 +121,5 @@ def make_spec(
         clip_model=clip_model,
         clip_weights=GivenFile.of(clip_weights),
         words=GivenFile.of(words),
+        textures=GivenFolder.of(textures),
     )

@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
+from engine.types import Image
 from training.axes import fit_axes
 from training.cache import Batch, FeatureCache
 from training.datasets.dataset import read_dataset
 from training.datasets.sample import Sample
 from training.datasets.suspects import write_ranked
+from training.datasets.textures import read_textures
 from training.export import describe_backbone, export_bundle
 from training.fit import fit
 from training.kept_words import encoder_of
@@ -105,14 +107,23 @@ def _fill_cache(model: PromptMAD, goods: Goods, run: Run, report: Report) -> Fea
         run.catch_up()
         return FeatureCache(run.folder / "cache", config.pictures, model, run.state.cached)
     cache = FeatureCache(run.folder / "cache", config.pictures, model, run.state.cached)
+    donors = _donors(goods, run)
     while run.state.stage == "cache" and cache.made < cache.rows:
         if run.share_spent() > UNTIL["cache"] and cache.made >= config.batch:
             break
-        cache.fill(goods.fitted, config.seed, config.clean_share)
+        cache.fill(goods.fitted, donors, config.seed, config.clean_share)
         run.advance("cache", cache.made)
         note = f"{cache.made} of {cache.rows} pictures, {cache.megabytes:.0f} MB in all"
         report("caching frozen features", cache.made / cache.rows, note)
     return cache
+
+
+def _donors(goods: Goods, run: Run) -> Sequence[Image]:
+    """The user's textures or, without any, the goods of all products."""
+    folder = path_of(run.spec.textures)
+    if folder is None:
+        return [good.image for good in goods.fitted]
+    return read_textures(folder, run.spec.config.model.input_px)
 
 
 def _choose_steps(model: PromptMAD, goods: Goods, run: Run) -> int:

@@ -25,7 +25,7 @@ def goods() -> list[Good]:
 def _filled(folder: Path, goods: list[Good], until: int = ROWS, made: int = 0) -> FeatureCache:
     cache = FeatureCache(folder, ROWS, micro_model(), made)
     while cache.made < until:
-        cache.fill(goods, seed=3, clean_share=0.3)
+        cache.fill(goods, [g.image for g in goods], seed=3, clean_share=0.3)
     return cache
 
 
@@ -33,7 +33,7 @@ def test_an_interrupted_cache_ends_with_the_same_rows(tmp_path: Path, goods: lis
     whole = _filled(tmp_path / "whole", goods)
     first = _filled(tmp_path / "cut", goods, until=8)
     resumed = _filled(tmp_path / "cut", goods, made=first.made)
-    a, b = (cache.batch(np.arange(ROWS)) for cache in (whole, resumed))
+    a, b = (cache.batch(np.arange(ROWS), torch.device("cpu")) for cache in (whole, resumed))
     for name in ("prompt", "clean", "mask", "product"):
         torch.testing.assert_close(getattr(a, name), getattr(b, name))
     torch.testing.assert_close(a.features.tokens, b.features.tokens)

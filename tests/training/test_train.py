@@ -84,8 +84,8 @@ def test_pretrain_makes_weights_that_train_takes(data: Path, tmp_path: Path, mon
     result = CliRunner().invoke(app, [str(c) for c in call])
     assert result.exit_code == 0, result.output
     (tmp_path / "words.yaml").write_text("defects: {strip: [rust]}", "utf-8")
-    words = ["--words", str(tmp_path / "words.yaml")]
-    code, said = _train(data, tmp_path / "run", tmp_path / "pre" / "backbone.safetensors", *words)
+    more = ["--words", str(tmp_path / "words.yaml"), "--textures", str(data / "strip" / "test")]
+    code, said = _train(data, tmp_path / "run", tmp_path / "pre" / "backbone.safetensors", *more)
     assert code == 0, said
     said_of_strip = read_bundle(tmp_path / "run" / "bundle").prompts.words["strip"].abnormal
     assert said_of_strip[-1] == "a strip with rust"

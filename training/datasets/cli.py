@@ -76,17 +76,22 @@ def preview(
         str, typer.Option(help="Configuration, for its size.")
     ] = "promptmad-bank-tiny",
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 0,
+    textures: Annotated[
+        Path | None, typer.Option(help="Folder of textures that training is given, too.")
+    ] = None,
 ) -> None:
     """Draw a sheet of synthetic anomalies, as training will see them."""
     from training.config import config_named
     from training.datasets.dataset import read_dataset
     from training.datasets.preview import draw_sheet
+    from training.datasets.textures import read_textures
 
     side = config_named(config).model.input_px
     read = read_dataset(data)
     samples = read.train_goods(read.chosen(names(products)))
+    lent = read_textures(textures, side) if textures else []
     with progress() as report:
-        draw_sheet(samples, side, seed, out, report)
+        draw_sheet(samples, lent, side, seed, out, report)
     typer.echo(str(out))
 
 

@@ -18,10 +18,17 @@ INCHES = 1.6  # a picture's side on the sheet
 DPI = 120
 
 
-def draw_sheet(samples: Sequence[Sample], side: int, seed: int, out: Path, report: Report) -> None:
+def draw_sheet(
+    samples: Sequence[Sample],
+    textures: Sequence[Image],
+    side: int,
+    seed: int,
+    out: Path,
+    report: Report,
+) -> None:
     """A row a product: a good part, then parts spoilt, masks outlined and kinds named.
 
-    Pictures have the ``side`` that the model will see.
+    Pictures have the ``side`` that the model will see. Without ``textures`` the goods lend theirs.
     """
     products = list(dict.fromkeys(s.product for s in samples))
     figure = Figure(figsize=((1 + SPOILT) * INCHES, len(products) * 1.15 * INCHES), dpi=DPI)
@@ -32,7 +39,9 @@ def draw_sheet(samples: Sequence[Sample], side: int, seed: int, out: Path, repor
         _show(row[0], load(own[0], side), None, product)
         for j, axes in enumerate(row[1:]):
             rng = stream(seed, "preview", i, j)
-            good, donor = (load(s[int(rng.integers(len(s)))], side) for s in (own, samples))
+            good = load(own[int(rng.integers(len(own)))], side)
+            other = int(rng.integers(len(textures or samples)))
+            donor = textures[other] if textures else load(samples[other], side)
             spoilt = spoil(vary(good, rng), donor, rng)
             _show(axes, spoilt.image, spoilt.mask, spoilt.kind)
     figure.tight_layout(pad=0.4)
