@@ -1,8 +1,7 @@
 """A product added to a finished model: a bank, words and scales of its own, and nothing else moves.
 
 No weight is trained, so that what the model says of its other products stays what it was. The
-segmentor has learnt to read residuals, which look alike whatever the product: see README for what
-that costs beside training all products together.
+segmentor reads the new product's residuals as it learnt to read the others'.
 """
 
 from collections.abc import Mapping, Sequence
