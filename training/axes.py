@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.cache import Good, stacked
 from training.datasets.synthesis import spoil, vary
 from training.losses import soft_target
 from training.model.bank import cells
 from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours
 from training.prepare import spread
+from training.rows import Good, stacked
 from training.seeds import stream, torch_stream
 
 MOST_GOODS = 400  # in all: more take time and add little

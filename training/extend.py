@@ -17,7 +17,6 @@ from torch import Tensor
 
 from engine.bundle import Bundle, read_bundle
 from engine.types import InputError
-from training.cache import Good
 from training.datasets.dataset import read_dataset, snapshot_sha256
 from training.datasets.sample import Sample
 from training.datasets.suspects import write_ranked
@@ -29,6 +28,7 @@ from training.prepare import Goods, fill_prompt, read_goods, spread
 from training.prompts import Table, TextEncoder, build_table
 from training.ranking import MOST_GOODS, rank
 from training.report import Report
+from training.rows import Good
 from training.run import STEPS, Run, load_tensors, save_tensors
 from training.scales import fit_scales
 from training.spec import GivenFile, RunSpec, path_of

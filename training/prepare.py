@@ -10,12 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.types import InputError
-from training.cache import Good, stacked
 from training.datasets.sample import FEWEST_GOODS, Sample, load
 from training.model.bank import Bank, cells, coreset
 from training.model.picture import Picture, medoid
 from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours
+from training.rows import Good, stacked
 from training.seeds import stream, torch_stream
 
 CANDIDATES = 200_000  # tokens offered to the coreset: a share of them would miss the rare ones

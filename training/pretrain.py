@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.types import Image, Mask
-from training.cache import Good, stacked
 from training.config import LossConfig, TrainConfig
 from training.datasets import shapes
 from training.datasets.dataset import read_dataset
@@ -28,6 +27,7 @@ from training.model.segmentor import rare
 from training.prepare import read_goods
 from training.processes import Device, alone
 from training.report import Report
+from training.rows import Good, stacked
 from training.run import Run, save_tensors
 
 STEPS = 9000

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import torch
 
-from training.cache import Good, stacked
 from training.datasets.sample import Sample
 from training.datasets.suspects import Ranked
 from training.model.promptmad import PromptMAD
 from training.report import Report
+from training.rows import Good, stacked
 
 MOST_GOODS = 2000  # are ranked, spread over all: more take minutes
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import torch
 
-from training.cache import Good, stacked
 from training.datasets.synthesis import spoil, vary
 from training.losses import soft_target
 from training.metrics import measure
 from training.model.promptmad import PromptMAD
 from training.prepare import spread
+from training.rows import Good, stacked
 from training.seeds import stream
 
 CHOICES = (0, 1, 2, 4, 10)

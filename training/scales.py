@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from training.cache import Good, stacked
 from training.model.promptmad import PromptMAD, enlarge
 from training.prepare import spread
+from training.rows import Good, stacked
 
 MOST_GOODS = 200
 STRANGE = 0.98  # of good parts score less, on each map: the score of the next becomes 1

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from training.cache import Batch
 from training.config import LossConfig, TrainConfig
 from training.fit import Stage
 from training.losses import mask_loss, reconstruction
 from training.model.promptmad import PromptMAD
 from training.model.refine import abar, bridge, diffused, sigma, to_map
+from training.rows import Batch
 
 KAPPA = 0.2  # noise of the bridge in training, MODEL.md 2.2 (d)
 STARTS = 0.5  # share of a diffusion's states that begin from the coarse map, as the sampler does

@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 
 from engine.types import Image
 from training.axes import fit_axes
-from training.cache import Batch, FeatureCache
+from training.cache import FeatureCache
 from training.datasets.dataset import read_dataset
 from training.datasets.sample import Sample
 from training.datasets.suspects import write_ranked
@@ -26,6 +26,7 @@ from training.prompts import build_table
 from training.ranking import MOST_GOODS, rank
 from training.refinement import fewest, measure_steps
 from training.report import Report
+from training.rows import Batch, RowMaker, Rows
 from training.run import STEPS, Run, load_tensors, save_tensors
 from training.scales import fit_scales
 from training.spec import path_of
@@ -62,8 +63,8 @@ def train(run: Run, report: Report, fabric: Fabric | None = None) -> Path:
     goods = read_goods(samples, config.model.input_px, config.held_out, config.seed)
     with fabric.rank_zero_first():
         _prepare(model, goods, run, report)
-        cache = _fill_cache(model, goods, run, report)
-    _fit_stages(model, cache, run, report, fabric)
+        rows, count = _rows(model, goods, run, report, fabric)
+    _fit_stages(model, rows, count, run, report, fabric)
     if fabric.is_global_zero:
         _finish(model, goods, samples, run, report)
         export_bundle(model.cpu(), table, run, len(samples), describe_backbone(spec))
@@ -100,18 +101,31 @@ def _prepare(model: PromptMAD, goods: Goods, run: Run, report: Report) -> None:
     save_tensors({k: v for k, v in state.items() if k.startswith(PREPARED)}, kept, {})
 
 
-def _fill_cache(model: PromptMAD, goods: Goods, run: Run, report: Report) -> FeatureCache:
+def _rows(
+    model: PromptMAD, goods: Goods, run: Run, report: Report, fabric: Fabric
+) -> tuple[Rows, int]:
+    """Where batches come from, and how many rows there are.
+
+    A GPU makes features faster than a disk would give them back; a CPU makes each once.
+    """
+    config = run.spec.config
+    maker = RowMaker(model, goods.fitted, _donors(goods, run), config.seed, config.clean_share)
+    if fabric.device.type == "cuda":
+        return maker, config.pictures
+    cache = _cache(maker, run, report)
+    return cache, cache.made
+
+
+def _cache(maker: RowMaker, run: Run, report: Report) -> FeatureCache:
     """Make rows until there are enough or their time is up; at least a batch of them."""
     config = run.spec.config
     if not run.writes:
         run.catch_up()
-        return FeatureCache(run.folder / "cache", config.pictures, model, run.state.cached)
-    cache = FeatureCache(run.folder / "cache", config.pictures, model, run.state.cached)
-    donors = _donors(goods, run)
-    while run.state.stage == "cache" and cache.made < cache.rows:
+    cache = FeatureCache(run.folder / "cache", config.pictures, maker.model, run.state.cached)
+    while run.writes and run.state.stage == "cache" and cache.made < cache.rows:
         if run.share_spent() > UNTIL["cache"] and cache.made >= config.batch:
             break
-        cache.fill(goods.fitted, donors, config.seed, config.clean_share)
+        cache.fill(maker, torch.device("cpu"))
         run.advance("cache", cache.made)
         note = f"{cache.made} of {cache.rows} pictures, {cache.megabytes:.0f} MB in all"
         report("caching frozen features", cache.made / cache.rows, note)
@@ -134,7 +148,7 @@ def _choose_steps(model: PromptMAD, goods: Goods, run: Run) -> int:
 
 
 def _fit_stages(
-    model: PromptMAD, cache: FeatureCache, run: Run, report: Report, fabric: Fabric
+    model: PromptMAD, rows: Rows, count: int, run: Run, report: Report, fabric: Fabric
 ) -> None:
     config = run.spec.config
     steps = {"segmentor": config.segmentor_steps, "refiner": config.refiner_steps}
@@ -144,8 +158,8 @@ def _fit_stages(
     first = names.index(run.state.stage) if run.state.stage in names else 0
 
     def draw(rng: np.random.Generator) -> Batch:
-        rows = np.sort(rng.integers(0, cache.made, config.batch))
-        return cache.batch(rows[fabric.global_rank :: fabric.world_size], fabric.device)
+        drawn = np.sort(rng.integers(0, count, config.batch))
+        return rows.batch(drawn[fabric.global_rank :: fabric.world_size], fabric.device)
 
     for stage in order[first:]:
         until = UNTIL[stage.name]

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from tests.training.micro import MODEL, SIDE, micro_model
 from training.axes import fit_axes
-from training.cache import Good, stacked
 from training.model.bank import cells
 from training.neighbours import Neighbours
+from training.rows import Good, stacked
 
 
 @pytest.fixture(scope="module")

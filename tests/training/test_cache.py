@@ -9,11 +9,13 @@ import torch
 from engine.types import InputError
 from tests.training.micro import SIDE, micro_model
 from training.axes import fit_axes
-from training.cache import FeatureCache, Good
+from training.cache import FeatureCache
 from training.datasets.sample import Sample
 from training.prepare import fill_prompt, read_goods, spread
+from training.rows import Good, RowMaker
 
 ROWS = 20
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +24,15 @@ def goods() -> list[Good]:
     return [Good(i, i % 2, rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)) for i in range(6)]
 
 
+def _maker(goods: list[Good]) -> RowMaker:
+    return RowMaker(micro_model(), goods, [g.image for g in goods], seed=3, clean_share=0.3)
+
+
 def _filled(folder: Path, goods: list[Good], until: int = ROWS, made: int = 0) -> FeatureCache:
-    cache = FeatureCache(folder, ROWS, micro_model(), made)
+    maker = _maker(goods)
+    cache = FeatureCache(folder, ROWS, maker.model, made)
     while cache.made < until:
-        cache.fill(goods, [g.image for g in goods], seed=3, clean_share=0.3)
+        cache.fill(maker, CPU)
     return cache
 
 
@@ -33,11 +40,26 @@ def test_an_interrupted_cache_ends_with_the_same_rows(tmp_path: Path, goods: lis
     whole = _filled(tmp_path / "whole", goods)
     first = _filled(tmp_path / "cut", goods, until=8)
     resumed = _filled(tmp_path / "cut", goods, made=first.made)
-    a, b = (cache.batch(np.arange(ROWS), torch.device("cpu")) for cache in (whole, resumed))
+    a, b = (cache.batch(np.arange(ROWS), CPU) for cache in (whole, resumed))
     for name in ("prompt", "clean", "mask", "product"):
         torch.testing.assert_close(getattr(a, name), getattr(b, name))
     torch.testing.assert_close(a.features.tokens, b.features.tokens)
     assert a.mask.flatten(1).any(1).float().mean() > 0.4  # some clean, most spoilt
+
+
+def test_rows_made_as_they_are_asked_for_are_those_of_the_cache(
+    tmp_path: Path, goods: list[Good]
+) -> None:
+    rows = np.array([1, 4, 11])
+    kept = _filled(tmp_path, goods).batch(rows, CPU)
+    made = _maker(goods).batch(rows, CPU)
+    halves = {"atol": 2e-2, "rtol": 2e-3}  # the cache holds half floats
+    torch.testing.assert_close(kept.features.tokens, made.features.tokens, **halves)
+    torch.testing.assert_close(kept.features.lateral, made.features.lateral, **halves)
+    for name in ("tokens", "details", "away"):
+        torch.testing.assert_close(getattr(kept.prompt, name), getattr(made.prompt, name), **halves)
+    for name in ("clean", "mask", "product"):
+        torch.testing.assert_close(getattr(kept, name), getattr(made, name), **halves)
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "other"])

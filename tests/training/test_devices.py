@@ -4,6 +4,7 @@ and no values, since no machine of ours has a GPU. They know no backward pass wi
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -11,10 +12,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from engine.types import MissingError
 from tests.training.micro import CONFIG, MODEL, SIDE, micro_model
-from training.cache import Batch
 from training.config import FAMILIES, ModelConfig
 from training.model.promptmad import PromptMAD
 from training.processes import device_here, precision_here
+from training.rows import Batch, Good, RowMaker
 from training.stages import stages
 
 GPU = torch.device("cuda:0")
@@ -67,6 +68,15 @@ def test_every_stage_learns_on_the_device_of_its_batch(
     config = CONFIG.model_copy(update={"jitter": 1.0})
     for stage in stages(config):
         assert stage.loss(model, batch, torch.Generator()).device == GPU
+
+
+def test_rows_are_made_where_the_model_is(fake: FakeTensorMode) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+    goods = [Good(i, i, picture) for i in range(2)]
+    maker = RowMaker(_on_gpu(fake), goods, [picture], seed=0, clean_share=0.5)
+    made = maker.batch(np.arange(4), GPU)
+    of = (made.features.tokens, made.prompt.tokens, made.clean, made.mask, made.product)
+    assert {tensor.device for tensor in of} == {GPU}
 
 
 def test_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tests.training.micro import SIDE, micro_model
-from training.cache import Good, stacked
 from training.model.promptmad import Fusion, PromptMAD
+from training.rows import Good, stacked
 from training.scales import fit_scales
 
 
