@@ -1,9 +1,11 @@
+import cv2
 import numpy as np
 import pytest
 
+from engine.types import Image
 from training.datasets import shapes
 from training.datasets.anomalies import KINDS
-from training.datasets.synthesis import SMALLEST_SHARE, VISIBLE_LEVELS, spoil, vary
+from training.datasets.synthesis import SMALLEST_SHARE, VISIBLE_LEVELS, spoil, two_levels, vary
 
 SIDE = 96
 
@@ -56,6 +58,30 @@ def test_a_grey_picture_stays_grey(part, donor) -> None:
     for seed in range(10):
         image = spoil(grey, donor, np.random.default_rng(seed)).image
         assert (np.ptp(np.int16(image), axis=2) == 0).all()
+
+
+def _tracks(low: int, high: int) -> Image:
+    """Two levels, with edges as resizing leaves them."""
+    large = np.full((4 * SIDE, 4 * SIDE), high, np.uint8)
+    for x in range(30, 4 * SIDE - 40, 80):
+        large[:, x : x + 21] = low
+    grey = cv2.resize(large, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return np.repeat(grey[..., None], 3, 2)
+
+
+def test_a_binarised_picture_stays_binarised(donor) -> None:
+    tracks = _tracks(5, 250)
+    assert two_levels(tracks[..., 0]) == (5, 250)
+    spoilt = [spoil(tracks, donor, np.random.default_rng(s)) for s in range(40)]
+    changed = np.concatenate([s.image[..., 0][s.mask] for s in spoilt])
+    assert ((changed > 30) & (changed < 225)).mean() < 0.25  # narrow edges
+    assert {5, 250} <= set(changed.tolist())
+
+
+def test_what_has_more_levels_is_not_binarised(part) -> None:
+    assert two_levels(part[..., 0]) is None
+    assert two_levels(_tracks(100, 180)[..., 0]) is None  # a low contrast proves nothing
+    assert two_levels(np.full((64, 64), 255, np.uint8)) is None
 
 
 @pytest.mark.parametrize("shape", [shapes.islands, shapes.blob, shapes.patch, shapes.stroke])

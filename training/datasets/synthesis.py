@@ -4,14 +4,18 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.types import Image, Mask
 from training.datasets import shapes
 from training.datasets.anomalies import AT_FEATURES, KINDS, Picture
+from training.datasets.shapes import Shape
 
 VISIBLE_LEVELS = 8.0  # below this change of grey level a person sees nothing: no defect
 SMALLEST_SHARE = 16 / 256**2  # of the picture: smaller masks teach noise
 TRIES = 12
+NEAR = 16  # grey levels that count as the same, where a picture has but two
+STEEP = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,35 @@ def vary(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _as_seen_by(image: Image, spoilt: Picture) -> Picture:
-    """A grey camera sees no colour: keep a grey picture grey."""
+    """A grey camera sees no colour, and where a picture was binarised a defect was, too."""
     is_grey = bool(
         (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()
     )
-    return np.repeat(shapes.grey(spoilt)[..., None], 3, 2) if is_grey else spoilt
+    if not is_grey:
+        return spoilt
+    seen, levels = shapes.grey(spoilt), two_levels(image[..., 0])
+    if levels:
+        seen = _binarised(seen, image[..., 0], *levels)
+    return np.repeat(seen[..., None], 3, 2)
+
+
+def two_levels(grey: NDArray[np.uint8]) -> tuple[int, int] | None:
+    """The two grey levels of a picture that hardly has others, or None: ``(h, w)``.
+
+    What lies between them comes from resizing, on the edges.
+    """
+    share = np.bincount(grey.ravel(), minlength=256) / grey.size
+    low, high = (int(level) for level in np.flatnonzero(share)[[0, -1]])
+    dark, bright = share[low : low + NEAR + 1].sum(), share[high - NEAR :].sum()
+    two = high - low > 128 and min(dark, bright) > 0.02 and dark + bright > 0.8
+    return (low, high) if two else None
+
+
+def _binarised(seen: Shape, grey: NDArray[np.uint8], low: int, high: int) -> Shape:
+    """Where it was changed, to either level, but for a narrow edge between them."""
+    middle = (low + high) / 2
+    steep = np.clip(middle + STEEP * (seen - middle), low, high)
+    return np.where(np.abs(seen - grey) > 1, steep, seen).astype(np.float32)
 
 
 def _once(kind: str, picture: Picture, donor: Picture, rng: np.random.Generator) -> Picture:
