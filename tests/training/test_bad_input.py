@@ -87,39 +87,41 @@ def test_the_same_part_is_read_alike_from_whatever_file(tmp_path: Path, write: W
     np.testing.assert_allclose(seen.astype(int), _ramp(), atol=3)
 
 
-def test_mixed_pictures_of_a_product_with_any_name_train(tmp_path: Path) -> None:
-    """Every kind of file, a name with spaces and other letters, and no defect to be had."""
-    data = write_goods(tmp_path / "data", ODD_NAME)
-    folder = data / ODD_NAME / "train" / "good"
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle trained on every kind of file, of a product with spaces and other letters."""
+    home = tmp_path_factory.mktemp("mixed")
+    data = write_goods(home / "data", ODD_NAME)
     for i, write in enumerate(WRITERS):
-        write(folder / f"Bild {i}.png", _ramp())
-    trunk = write_weights(tmp_path / "trunk.safetensors")
-    code, _, said = _train(data, tmp_path / "run", trunk)
+        write(data / ODD_NAME / "train" / "good" / f"Bild {i}.png", _ramp())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CONFIGS, "micro", CONFIG)
+        code, _, said = _train(data, home / "run", write_weights(home / "trunk.safetensors"))
     assert code == 0, said
-    bundle = read_bundle(tmp_path / "run" / "bundle")
+    return home / "run" / "bundle"
+
+
+def _measured(bundle: Path, data: Path) -> dict[str, float | None]:
+    code, out, said = _call("evaluate", bundle, "--data", data, "--json")
+    assert code == 0, said
+    figures: dict[str, float | None] = json.loads(out)["products"][ODD_NAME]
+    return figures
+
+
+def test_mixed_pictures_of_a_product_with_any_name_train(mixed: Path, tmp_path: Path) -> None:
+    bundle = read_bundle(mixed)
     assert bundle.manifest.products == (ODD_NAME,)
     assert bundle.prompts.words[ODD_NAME].normal[0] == f"a flawless {ODD_NAME}"
-
-    code, out, said = _call("evaluate", bundle.folder, "--data", data, "--json")
-    assert code == 0, said
-    measured = json.loads(out)["products"][ODD_NAME]
-    assert set(measured.values()) == {None}  # without a defect there is nothing to tell apart
+    figures = _measured(mixed, write_goods(tmp_path, ODD_NAME))
+    assert set(figures.values()) == {None}  # without a defect there is nothing to tell apart
 
 
-def test_defects_without_masks_are_measured_by_picture(tmp_path: Path) -> None:
-    data = write_goods(tmp_path / "data", "strip", defects=3)
-    for mask in (data / "strip" / "ground_truth").rglob("*.png"):
+def test_defects_without_masks_are_measured_by_picture(mixed: Path, tmp_path: Path) -> None:
+    data = write_goods(tmp_path, ODD_NAME, defects=3)
+    for mask in (data / ODD_NAME / "ground_truth").rglob("*.png"):
         mask.unlink()
-    trunk = write_weights(tmp_path / "trunk.safetensors")
-    assert _train(data, tmp_path / "run", trunk)[0] == 0
-    code, out, said = _call("evaluate", tmp_path / "run" / "bundle", "--data", data, "--json")
-    assert code == 0, said
-    measured = json.loads(out)["products"]["strip"]
-    assert {k for k, v in measured.items() if v is not None} == {
-        "image_auroc",
-        "image_ap",
-        "image_f1_max",
-    }
+    known = {k for k, v in _measured(mixed, data).items() if v is not None}
+    assert known == {"image_auroc", "image_ap", "image_f1_max"}
 
 
 def test_one_picture_is_too_few(tmp_path: Path) -> None:
