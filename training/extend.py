@@ -19,19 +19,17 @@ from engine.bundle import Bundle, read_bundle
 from engine.types import InputError
 from training.datasets.dataset import read_dataset, snapshot_sha256
 from training.datasets.sample import Sample
-from training.datasets.suspects import write_ranked
 from training.export import export_bundle
 from training.kept_words import encoder_of
 from training.model.backbone import Backbone
 from training.model.promptmad import PromptMAD
-from training.prepare import Goods, fill_prompt, read_goods, spread
+from training.prepare import Goods, fill_prompt, read_goods
 from training.prompts import Table, TextEncoder, build_table
-from training.ranking import MOST_GOODS, rank
 from training.report import Report
 from training.rows import Good
-from training.run import STEPS, Run, load_tensors, save_tensors
-from training.scales import fit_scales
-from training.spec import GivenFile, RunSpec, path_of
+from training.run import STEPS, Run, load_tensors
+from training.spec import Given, RunSpec, path_of
+from training.train import settle
 from training.words import Words, read_words
 
 PER_PRODUCT = ("prompt.", "words.table", "fusion.")
@@ -61,8 +59,8 @@ def added_spec(base: Path, data: Path, product: str, words: Path | None) -> RunS
             "data": data.resolve(),
             "data_sha256": sha256(f"{there.data_sha256} {new}".encode()).hexdigest(),
             "products": (*there.products, product),
-            "words": GivenFile.of(words),
-            "base": GivenFile.of(model),
+            "words": Given.file(words),
+            "base": Given.file(model),
         }
     )
 
@@ -80,12 +78,7 @@ def add_product(run: Run, report: Report, fabric: Fabric) -> Path:
     goods = _read(samples, spec)
     report("remembering good parts", 0.0, f"a {model.config.prompt} for {spec.products[-1]}")
     fill_prompt(model, goods.fitted, spec.config.seed)
-    report("setting scales", 0.0, "")
-    fit_scales(model, goods.held_out)
-    ranked = rank(model, spread([*goods.fitted, *goods.held_out], MOST_GOODS), samples, report)
-    write_ranked(ranked, run.folder)
-    save_tensors(model.state_dict(), run.model, {STEPS: str(model.steps)})
-    report("exporting the bundle", 0.0, "")
+    settle(model, goods, samples, run, report)
     pictures = base.manifest.training.pictures + len(samples)
     return export_bundle(model.cpu(), table, run, pictures, base.manifest.backbone)
 

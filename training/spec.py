@@ -18,8 +18,8 @@ from training.datasets.dataset import read_dataset, snapshot_sha256
 from training.model.backbone import backbone_named
 
 
-class GivenFile(BaseModel):
-    """A file of weights or words, and the hash of what is in it."""
+class Given(BaseModel):
+    """A file, or a folder of pictures, and the hash of what is in it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,39 +27,29 @@ class GivenFile(BaseModel):
     sha256: str
 
     @classmethod
-    def of(cls, path: Path | None) -> Self | None:
+    def file(cls, path: Path | None) -> Self | None:
         """None for None; :class:`InputError` where there is no such file."""
-        if path is None:
-            return None
-        try:
-            with path.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise InputError(f"There is no file at {path}: {error.strerror}.") from error
-        return cls(path=path.resolve(), sha256=sha256)
-
-
-class GivenFolder(BaseModel):
-    """A folder of pictures, and the hash of their names and of what is in them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: Path
-    sha256: str
+        return None if path is None else cls(path=path.resolve(), sha256=_sha256(path))
 
     @classmethod
-    def of(cls, path: Path | None) -> Self | None:
+    def folder(cls, path: Path | None) -> Self | None:
         """None for None; :class:`InputError` where there is no such folder, or no picture in it."""
         if path is None:
             return None
-        digest = hashlib.sha256()
-        for picture in list_pictures(path):
-            name = picture.relative_to(path).as_posix()
-            digest.update(f"{name} {hashlib.sha256(picture.read_bytes()).hexdigest()}\n".encode())
-        return cls(path=path.resolve(), sha256=digest.hexdigest())
+        names = (f"{p.relative_to(path).as_posix()} {_sha256(p)}\n" for p in list_pictures(path))
+        digest = hashlib.sha256("".join(names).encode()).hexdigest()
+        return cls(path=path.resolve(), sha256=digest)
 
 
-def path_of(given: GivenFile | GivenFolder | None) -> Path | None:
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"There is no file at {path}: {error.strerror}.") from error
+
+
+def path_of(given: Given | None) -> Path | None:
     """Where it is, if it was given."""
     return given.path if given else None
 
@@ -74,12 +64,12 @@ class RunSpec(BaseModel):
     data: Path
     data_sha256: str
     products: tuple[str, ...]
-    backbone_weights: GivenFile | None = None
+    backbone_weights: Given | None = None
     clip_model: str | None = None
-    clip_weights: GivenFile | None = None
-    words: GivenFile | None = None
-    textures: GivenFolder | None = None
-    base: GivenFile | None = None
+    clip_weights: Given | None = None
+    words: Given | None = None
+    textures: Given | None = None
+    base: Given | None = None
     """The finished model that a product is added to."""
 
 
@@ -117,9 +107,9 @@ def make_spec(
         data=data.resolve(),
         data_sha256=snapshot_sha256(dataset.train_goods(names), data),
         products=tuple(names),
-        backbone_weights=GivenFile.of(backbone_weights),
+        backbone_weights=Given.file(backbone_weights),
         clip_model=clip_model,
-        clip_weights=GivenFile.of(clip_weights),
-        words=GivenFile.of(words),
-        textures=GivenFolder.of(textures),
+        clip_weights=Given.file(clip_weights),
+        words=Given.file(words),
+        textures=Given.folder(textures),
     )

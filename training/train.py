@@ -66,18 +66,18 @@ def train(run: Run, report: Report, fabric: Fabric | None = None) -> Path:
         rows, count = _rows(model, goods, run, report, fabric)
     _fit_stages(model, rows, count, run, report, fabric)
     if fabric.is_global_zero:
-        _finish(model, goods, samples, run, report)
+        report("choosing refinement steps", 0.0, "")
+        model.steps = _choose_steps(model, goods, run)
+        settle(model, goods, samples, run, report)
         export_bundle(model.cpu(), table, run, len(samples), describe_backbone(spec))
     fabric.barrier()
     return run.bundle
 
 
-def _finish(
+def settle(
     model: PromptMAD, goods: Goods, samples: Sequence[Sample], run: Run, report: Report
 ) -> None:
-    """What is fitted to goods once the weights stand."""
-    report("choosing refinement steps", 0.0, "")
-    model.steps = _choose_steps(model, goods, run)
+    """What the weights are followed by: scales, a ranking of the goods, the model on disk."""
     report("setting scales", 0.0, "")
     fit_scales(model, goods.held_out)
     ranked = rank(model, spread([*goods.fitted, *goods.held_out], MOST_GOODS), samples, report)

@@ -19,7 +19,7 @@ from training.datasets.dataset import Dataset, read_dataset, snapshot_sha256
 from training.datasets.sample import load_mask
 from training.datasets.textures import read_textures
 from training.datasets.validate import Finding, validate
-from training.spec import GivenFolder
+from training.spec import Given
 
 SIDE = 96
 
@@ -404,8 +404,8 @@ def test_textures_lend_what_the_goods_do_not_have(tmp_path: Path) -> None:
 
 def test_other_textures_make_another_run(tmp_path: Path) -> None:
     write(tmp_path / "a" / "1.png", photograph(1))
-    before = GivenFolder.of(tmp_path / "a")
-    assert GivenFolder.of(tmp_path / "a") == before
+    before = Given.folder(tmp_path / "a")
+    assert Given.folder(tmp_path / "a") == before
     write(tmp_path / "a" / "1.png", photograph(2))
-    assert GivenFolder.of(tmp_path / "a") != before
-    assert GivenFolder.of(None) is None
+    assert Given.folder(tmp_path / "a") != before
+    assert Given.folder(None) is None
