@@ -26,6 +26,7 @@ from training.config import BackboneConfig
 from training.datasets.dataset import Dataset, read_dataset
 from training.datasets.sample import Sample, load, load_mask
 from training.metrics import Metrics, measure
+from training.pixels import Pixels
 
 SIDE = 256
 CORESET = 0.1
@@ -76,16 +77,16 @@ def fitted(peer: str, goods: Sequence[Sample], weights: Path) -> nn.Module:
 @torch.no_grad()
 def measured(model: nn.Module, test: Sequence[Sample]) -> Metrics:
     """By the functions that measure our own models."""
-    scores, labels, maps, masks = [], [], [], []
-    for sample in test:
-        found = model(picture(sample))
-        scores.append(found.pred_score.item())
-        labels.append(sample.is_defective)
-        mask = load_mask(sample, SIDE)
-        if mask is not None:
-            maps.append(found.anomaly_map[0, 0].numpy())
-            masks.append(mask)
-    return measure(scores, labels, maps, masks)
+    scores, labels = [], []
+    with Pixels() as pixels:
+        for sample in test:
+            found = model(picture(sample))
+            scores.append(found.pred_score.item())
+            labels.append(sample.is_defective)
+            mask = load_mask(sample, SIDE)
+            if mask is not None:
+                pixels.add(found.anomaly_map[0, 0].numpy(), mask)
+        return measure(scores, labels, pixels)
 
 
 def table(results: dict[str, dict[str, dict[str, float | None]]]) -> list[str]:

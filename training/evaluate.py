@@ -12,17 +12,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cv2
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from engine.build import build
 from engine.detector import Detector
 from engine.pictures import read_picture
-from engine.types import Mask, ScoreMap, UnknownProductError
+from engine.types import UnknownProductError
 from training.datasets.dataset import Dataset
 from training.datasets.sample import Sample, load_mask
 from training.metrics import Metrics, measure
+from training.pixels import Pixels
 from training.report import Report
 
 
@@ -51,7 +51,7 @@ class Evaluation:
     def pooled(self) -> Metrics:
         """Scores of all products in one ranking: what one limit for all would be worth."""
         every = [j for judged in self.judged.values() for j in judged]
-        return measure([j.score for j in every], [j.sample.is_defective for j in every], [], [])
+        return measure([j.score for j in every], [j.sample.is_defective for j in every])
 
     def _mean_of(self, name: str) -> float | None:
         values = [getattr(m, name) for m in self.products.values()]
@@ -89,20 +89,18 @@ def _measure(
     detector: Detector, samples: Sequence[Sample], report: Report
 ) -> tuple[Metrics, list[Judged]]:
     judged: list[Judged] = []
-    maps: list[ScoreMap] = []
-    masks: list[Mask] = []
     side = detector.plan.input.height
-    for i, sample in enumerate(samples):
-        prediction = detector.detect(read_picture(sample.path), sample.product)
-        judged.append(Judged(sample, prediction.score, sum(prediction.stages_ms.values())))
-        mask = load_mask(sample, side)
-        if mask is not None:
-            resized = cv2.resize(prediction.map, (side, side), interpolation=cv2.INTER_LINEAR)
-            maps.append(resized.astype(np.float32))
-            masks.append(mask)
-        report(f"measuring {sample.product}", (i + 1) / len(samples), f"{i + 1} pictures")
-    labels = [s.is_defective for s in samples]
-    return measure([j.score for j in judged], labels, maps, masks), judged
+    with Pixels() as pixels:
+        for i, sample in enumerate(samples):
+            prediction = detector.detect(read_picture(sample.path), sample.product)
+            judged.append(Judged(sample, prediction.score, sum(prediction.stages_ms.values())))
+            mask = load_mask(sample, side)
+            if mask is not None:
+                resized = cv2.resize(prediction.map, (side, side), interpolation=cv2.INTER_LINEAR)
+                pixels.add(resized, mask)
+            report(f"measuring {sample.product}", (i + 1) / len(samples), f"{i + 1} pictures")
+        labels = [s.is_defective for s in samples]
+        return measure([j.score for j in judged], labels, pixels), judged
 
 
 def as_json(result: Evaluation, bundle: Path, detector: Detector) -> str:

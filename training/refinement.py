@@ -5,6 +5,7 @@ the fewest steps that do as well as any, none included.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from training.datasets.synthesis import spoil, vary
 from training.losses import soft_target
 from training.metrics import measure
 from training.model.promptmad import PromptMAD
+from training.pixels import Pixels
 from training.prepare import spread
 from training.rows import Good, stacked
 from training.seeds import stream
@@ -38,19 +40,26 @@ class Quality:
 def measure_steps(model: PromptMAD, held_out: Sequence[Good], seed: int) -> dict[int, Quality]:
     """The quality at 0, 1, 2, 4, 10 steps, as far as the model has them, on the same pictures."""
     choices = [c for c in CHOICES if c <= model.config.refinement_steps]
-    maps: dict[int, list[torch.Tensor]] = {c: [] for c in choices}
-    masks = []
     goods = spread(held_out, MOST_GOODS)
+    with ExitStack() as stack:
+        pixels = {c: stack.enter_context(Pixels()) for c in choices}
+        _add_maps(model, goods, seed, pixels)
+        return {steps: _quality(found) for steps, found in pixels.items()}
+
+
+def _add_maps(
+    model: PromptMAD, goods: Sequence[Good], seed: int, pixels: Mapping[int, Pixels]
+) -> None:
+    """One spoilt picture of each good part, refined by every number of steps."""
     for i, good in enumerate(goods):
         rng = stream(seed, "refinement", i)
         donor = goods[int(rng.integers(len(goods)))]
         spoilt = spoil(vary(good.image, rng), donor.image, rng)
         product, image = torch.tensor([good.product]), stacked([spoilt.image])
         coarse = model.look(image, product)
-        masks.append((soft_target([spoilt.mask], coarse.logit.shape[-1])[0, 0] > 0.5).numpy())
-        for steps, found in maps.items():
-            found.append(model.refine(coarse, steps)[0, 0].cpu())
-    return {steps: _quality([m.numpy() for m in found], masks) for steps, found in maps.items()}
+        mask = (soft_target([spoilt.mask], coarse.logit.shape[-1])[0, 0] > 0.5).numpy()
+        for steps, found in pixels.items():
+            found.add(model.refine(coarse, steps)[0, 0].cpu().numpy(), mask)
 
 
 def fewest(quality: Mapping[int, Quality]) -> int:
@@ -59,6 +68,6 @@ def fewest(quality: Mapping[int, Quality]) -> int:
     return min(steps for steps, q in quality.items() if q.mean >= best - AS_GOOD)
 
 
-def _quality(maps: list, masks: list) -> Quality:
-    found = measure([0.0] * len(maps), [True] * len(maps), maps, masks)
+def _quality(pixels: Pixels) -> Quality:
+    found = measure([], [], pixels)
     return Quality(found.pixel_ap or 0.0, found.aupro or 0.0)

@@ -1,8 +1,13 @@
+import tracemalloc
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from training.metrics import aupro, measure
+from training.metrics import Metrics, measure
+from training.pixels import Pixels
 
 
 def _pictures(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -12,6 +17,19 @@ def _pictures(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         masks[i, y : y + side, x : x + side] = True
     maps = rng.normal(0, 1, masks.shape) + 1.5 * masks
     return maps, masks
+
+
+def _pixel_figures(maps: Iterable[np.ndarray], masks: np.ndarray, **sizes: int) -> Metrics:
+    with Pixels(**sizes) as pixels:
+        for found, mask in zip(maps, masks, strict=True):
+            pixels.add(found, mask)
+        return measure([], [], pixels)
+
+
+def _aupro(maps: np.ndarray, masks: np.ndarray) -> float:
+    found = _pixel_figures(maps, masks).aupro
+    assert found is not None
+    return found
 
 
 def _aupro_by_sweep(maps: np.ndarray, masks: np.ndarray, limit: float = 0.3) -> float:
@@ -33,7 +51,7 @@ def _aupro_by_sweep(maps: np.ndarray, masks: np.ndarray, limit: float = 0.3) -> 
 
 def test_aupro_is_the_full_sweep() -> None:
     maps, masks = _pictures()
-    assert aupro(maps, masks) == pytest.approx(_aupro_by_sweep(maps, masks), abs=1e-9)
+    assert _aupro(maps, masks) == pytest.approx(_aupro_by_sweep(maps, masks), abs=1e-9)
 
 
 def test_aupro_counts_regions_not_pixels() -> None:
@@ -41,7 +59,7 @@ def test_aupro_counts_regions_not_pixels() -> None:
     masks[0, 1:3, 1:3] = masks[0, 8:18, 8:18] = True
     only_small = np.zeros((1, 20, 20))
     only_small[0, 1:3, 1:3] = 1
-    found_small, found_large = aupro(only_small, masks), aupro(1.0 * masks - only_small, masks)
+    found_small, found_large = _aupro(only_small, masks), _aupro(1.0 * masks - only_small, masks)
     assert found_small == pytest.approx(found_large)
 
 
@@ -49,31 +67,76 @@ def test_aupro_counts_regions_not_pixels() -> None:
 def test_aupro_does_not_move_under_a_monotone_change_of_scale(squeeze) -> None:
     """The trap of equal-width bins and 200 thresholds: a saturated map of the same ranking."""
     maps, masks = _pictures()
-    assert aupro(squeeze(maps), masks) == pytest.approx(aupro(maps, masks), abs=1e-9)
+    assert _aupro(squeeze(maps), masks) == pytest.approx(_aupro(maps, masks), abs=1e-9)
 
 
 def test_aupro_gives_ties_one_threshold() -> None:
     _, masks = _pictures()
     flat = np.zeros(masks.shape)
-    assert aupro(flat, masks) == pytest.approx(_aupro_by_sweep(flat, masks))
+    assert _aupro(flat, masks) == pytest.approx(_aupro_by_sweep(flat, masks))
 
 
 def test_measure_on_a_perfect_and_on_a_random_ranking() -> None:
     maps, masks = _pictures()
     labels = [bool(m.any()) for m in masks]
-    perfect = measure([float(v) for v in labels], labels, list(1.0 * masks), list(masks))
-    assert perfect.image_auroc == perfect.pixel_ap == perfect.pixel_f1_max == 1.0
+    assert measure([float(v) for v in labels], labels).image_auroc == 1.0
+    assert measure([0.0] * 6, labels).image_auroc == 0.5
+    perfect = _pixel_figures(1.0 * masks, masks)
+    assert perfect.pixel_auroc == perfect.pixel_ap == perfect.pixel_f1_max == 1.0
     assert perfect.aupro == pytest.approx(1.0)
-    noisy = measure([0.0] * 6, labels, list(np.float32(maps)), list(masks))
-    assert noisy.image_auroc == 0.5
-    assert 0 < noisy.pixel_ap < 1
+    assert 0 < (_pixel_figures(np.float32(maps), masks).pixel_ap or 0) < 1
+
+
+def _saturated(maps: np.ndarray) -> np.ndarray:
+    return np.round(np.clip(maps, 0, 1), 2)  # most of it at 0 or 1, the rest tied, too
+
+
+@pytest.mark.parametrize("change", [np.asarray, np.float32, np.round, _saturated, np.zeros_like])
+@pytest.mark.parametrize("sizes", [{}, {"run": 2000, "read": 7}, {"run": 1, "read": 1}])
+def test_pixel_figures_are_those_of_scikit_learn_however_they_are_sorted(change, sizes) -> None:
+    maps, masks = _pictures(4)
+    maps = change(maps)
+    found = _pixel_figures(maps, masks, **sizes)
+    truth, value = masks.ravel(), maps.ravel()
+    precision, recall, _ = precision_recall_curve(truth, value)
+    best = np.max(2 * precision * recall / np.maximum(precision + recall, 1e-12))
+    assert found.pixel_auroc == pytest.approx(roc_auc_score(truth, value), abs=1e-12)
+    assert found.pixel_ap == pytest.approx(average_precision_score(truth, value), abs=1e-12)
+    assert found.pixel_f1_max == pytest.approx(best, abs=1e-12)
+    assert found.aupro == pytest.approx(_aupro_by_sweep(maps, masks), abs=1e-9)
+
+
+def _peak_bytes(pictures: int) -> int:
+    rng, mask = np.random.default_rng(0), np.zeros((64, 64), bool)
+    mask[5:9, 5:9] = True
+    maps = (rng.normal(0, 1, mask.shape) for _ in range(pictures))
+    tracemalloc.start()
+    _pixel_figures(maps, np.broadcast_to(mask, (pictures, *mask.shape)), run=20_000, read=100)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_pictures() -> None:
+    few, many = _peak_bytes(20), _peak_bytes(200)  # the maps alone: 0.7 and 6.6 MB
+    assert many < few + 1_000_000
+
+
+def test_nothing_is_left_on_disk(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    maps, masks = _pictures()
+    with Pixels(run=1) as pixels:
+        pixels.add(maps[0], masks[0])
+        assert list(tmp_path.rglob("*.npy"))
+        measure([], [], pixels)
+    assert not list(tmp_path.iterdir())
 
 
 def test_pixel_figures_are_absent_without_masks() -> None:
-    result = measure([0.1, 0.9], [False, True], [], [])
+    result = measure([0.1, 0.9], [False, True])
     assert result.image_auroc == 1.0
     assert result.pixel_ap is None
 
 
 def test_image_figures_are_absent_when_only_goods_were_measured() -> None:
-    assert measure([0.1, 0.2], [False, False], [], []).image_auroc is None
+    assert measure([0.1, 0.2], [False, False]).image_auroc is None

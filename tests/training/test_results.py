@@ -46,9 +46,7 @@ def test_pooled_is_one_ranking_of_all_products() -> None:
         "a": [_judged("good", 1.0), _judged("rust", 2.0)],
         "b": [_judged("good", 11.0, "b"), _judged("rust", 12.0, "b")],
     }
-    each = {
-        p: measure([j.score for j in some], [False, True], [], []) for p, some in judged.items()
-    }
+    each = {p: measure([j.score for j in some], [False, True]) for p, some in judged.items()}
     result = Evaluation(each, judged)
     assert result.mean.image_auroc == 1.0
     assert result.pooled.image_auroc == 0.75
@@ -56,7 +54,7 @@ def test_pooled_is_one_ranking_of_all_products() -> None:
 
 def test_a_product_of_goods_alone_has_a_histogram_and_no_curve() -> None:
     goods = JUDGED[:3]
-    metrics = measure([j.score for j in goods], [False] * 3, [], [])
+    metrics = measure([j.score for j in goods], [False] * 3)
     assert plots.curves(Evaluation({"a": metrics}, {"a": goods})).startswith(b"\x89PNG")
     assert plots.histogram(goods, 0.5) != plots.histogram(goods, None)
 
@@ -106,7 +104,7 @@ def test_a_report_holds_all_that_was_measured(
         rows = list(csv.DictReader(file))
     said = json.loads((tmp_path / "out" / "metrics.json").read_text("utf-8"))
     labels = [row["label"] != "good" for row in rows]
-    again = measure([float(r["score"]) for r in rows], labels, [], [])
+    again = measure([float(r["score"]) for r in rows], labels)
     assert said["mean"]["image_auroc"] == pytest.approx(again.image_auroc)
     assert np.isfinite([float(row["ms"]) for row in rows]).all()
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
