@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from training.datasets.synthesis import spoil, vary
 from training.losses import soft_target
+from training.model.backbone import Backbone, Neck
 from training.model.bank import cells
 from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours
@@ -45,29 +46,45 @@ class Sight:
 
 @torch.no_grad()
 def fit_axes(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
-    """Set the axes of tokens and of details."""
-    generator, rng = torch_stream(seed, "axes"), stream(seed, "axes")
-    some = spread(goods, MOST_GOODS)
-    donors = [some[i] for i in rng.permutation(len(some))]
-    seen = [_look(model, *pair, rng, generator) for pair in zip(some, donors, strict=True)]
-    token_noise, detail_noise = _differences(seen, generator)
-    model.neck.axes.fit(
-        torch.cat([s.tokens for s in seen]), torch.cat([s.token_moves for s in seen]), token_noise
-    )
+    """Set the axes of tokens and of details, and of the memory's tokens where there is one."""
+    detail_noise, seen = _fit_neck(model.neck, model, goods, seed)
     model.detail.fit(
         torch.cat([s.details for s in seen]).flatten(0, 1),
         torch.cat([s.detail_moves for s in seen]),
         detail_noise,
     )
+    if model.memory:
+        _fit_neck(model.memory.neck, model, goods, seed)
+
+
+def _fit_neck(
+    neck: Neck, model: PromptMAD, goods: Sequence[Good], seed: int
+) -> tuple[Tensor, Sequence[Sight]]:
+    """Set the axes of a neck's tokens; returns the details' noise, and what was looked at."""
+    generator, rng = torch_stream(seed, "axes"), stream(seed, "axes")
+    some = spread(goods, MOST_GOODS)
+    donors = [some[i] for i in rng.permutation(len(some))]
+    pairs = zip(some, donors, strict=True)
+    seen = [_look(neck, model.backbone, *pair, rng, generator) for pair in pairs]
+    token_noise, detail_noise = _differences(seen, generator)
+    neck.axes.fit(
+        torch.cat([s.tokens for s in seen]), torch.cat([s.token_moves for s in seen]), token_noise
+    )
+    return detail_noise, seen
 
 
 def _look(
-    model: PromptMAD, good: Good, donor: Good, rng: np.random.Generator, generator: torch.Generator
+    neck: Neck,
+    backbone: Backbone,
+    good: Good,
+    donor: Good,
+    rng: np.random.Generator,
+    generator: torch.Generator,
 ) -> Sight:
     clean = vary(good.image, rng)
     spoilt = spoil(clean, donor.image, rng)
-    f4, f8, f16 = (f.cpu() for f in model.backbone(stacked([clean, spoilt.image])))
-    tokens = model.neck.concatenate(f8, f16)
+    f4, f8, f16 = (f.cpu() for f in backbone(stacked([clean, spoilt.image])))
+    tokens = neck.concatenate(f8, f16)
     h, w = tokens.shape[-2:]
     keep = torch.randperm(h * w, generator=generator)[:TOKENS_A_PICTURE]
     details = F.pixel_unshuffle(f4[:1], 2)[0].unflatten(0, (-1, 4))

@@ -40,6 +40,7 @@ class FeatureCache:
             "lateral": (rows, c4, s, s),
             "details": (rows, model.config.detail_dim, s, s),
             "away": (rows, 1, s // 2, s // 2),
+            "strange": (rows, 1, s // 2, s // 2),
             "mask": (rows, 1, s, s),
             "product": (rows,),
         }
@@ -65,6 +66,7 @@ class FeatureCache:
             "prompt": batch.prompt.tokens,
             "details": batch.prompt.details,
             "away": batch.prompt.away,
+            "strange": batch.prompt.strange,
             "clean": batch.clean,
             "mask": batch.mask,
             "product": batch.product,
@@ -77,11 +79,12 @@ class FeatureCache:
     def batch(self, rows: NDArray[np.integer], device: torch.device) -> Batch:
         """The rows asked for, as float32 tensors on ``device``."""
         product = torch.from_numpy(np.asarray(self._arrays["product"][rows])).to(device).long()
-        tokens, lateral, prompt, details, away, clean, mask = (
-            self._maps(name, rows, device)
-            for name in ("tokens", "lateral", "prompt", "details", "away", "clean", "mask")
+        tokens, lateral, clean, mask = (
+            self._maps(name, rows, device) for name in ("tokens", "lateral", "clean", "mask")
         )
-        answer = Answer(prompt, details, away)
+        answer = Answer(
+            *(self._maps(n, rows, device) for n in ("prompt", "details", "away", "strange"))
+        )
         return Batch(Features(tokens, lateral), answer, clean, mask, product)
 
     def _maps(self, name: str, rows: NDArray[np.integer], device: torch.device) -> Tensor:

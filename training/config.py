@@ -40,6 +40,11 @@ class ModelConfig(Frozen):
     neck_dim: Count = 96
     detail_dim: Count = 16
     bank_tokens: Count = 2048
+    neighbourhood: Literal[1, 3] = 3
+    """Side, in cells, of the mean that a token is made of."""
+    memory_tokens: Annotated[int, Field(ge=0)] = 0
+    """Of a second bank, of 3 × 3 means, that says how strange a place is. None: the first does."""
+    memory_dim: Count = 96
     width: Count = 96
     heads: Count = 4
     encoder_layers: Count = 1
@@ -64,6 +69,7 @@ class ModelConfig(Frozen):
         c4, c8, c16 = channels
         sizes = {
             "neck_dim": min(self.neck_dim, c8 + c16),
+            "memory_dim": min(self.memory_dim, c8 + c16),
             "detail_dim": min(self.detail_dim, c4),
         }
         return self.model_validate(self.model_dump() | sizes)
@@ -76,6 +82,8 @@ class ModelConfig(Frozen):
             raise ValueError("width must be a multiple of 2·heads, 2·segmentor_width of heads")
         if self.segmentor_width % GROUPS or self.guide_channels % GROUPS:
             raise ValueError(f"segmentor_width and guide_channels are multiples of {GROUPS}")
+        if self.prompt == "picture" and self.memory_tokens:
+            raise ValueError("memory_tokens are a bank's: a picture as prompt takes none")
         if not 0 < self.beta[0] <= self.beta[1] < 1:
             raise ValueError("beta rises, between 0 and 1")
         if tokens < 2 * (self.neighbour_window // 2) + 2:
@@ -153,10 +161,11 @@ FULL: dict[str, Any] = {
 SIZES = {"tiny": TINY, "small": SMALL, "full": FULL}
 """``tiny`` and ``small`` train on two CPU cores; ``full`` is meant for a GPU."""
 
-PUBLISHED: dict[str, Any] = {"model": {"prompt": "picture"}, "jitter": 1.2}  # OneNIP's jitter
+PICTURE: dict[str, Any] = {"prompt": "picture", "memory_tokens": 0}
+PUBLISHED: dict[str, Any] = {"model": PICTURE, "jitter": 1.2}  # OneNIP's jitter
 FAMILIES: dict[str, dict[str, Any]] = {
     "onenip": {
-        "model": {"prompt": "picture", "text": False, "laterals": False, "segmentor_layers": 0},
+        "model": PICTURE | {"text": False, "laterals": False, "segmentor_layers": 0},
         "loss": {"focal": 0.0, "dice": 1.0},
         "jitter": PUBLISHED["jitter"],
         "refiner_steps": 0,
@@ -171,6 +180,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no-text": {"model": {"text": False}},
     "no-focal": {"loss": {"focal_gamma": 0.0, "focal_alpha": 0.5}},
     "no-attention": {"model": {"segmentor_layers": 0}},
+    "no-memory": {"model": {"memory_tokens": 0}},
     "no-laterals": {"model": {"laterals": False}},
     "no-refinement": {"refiner_steps": 0},
     "ddpm": {"model": {"refinement": "ddpm"}},

@@ -1,9 +1,9 @@
 """Before training: read the goods, keep some back, fill the bank or choose the picture."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from engine.types import InputError
 from training.datasets.sample import FEWEST_GOODS, Sample, load
-from training.model.bank import Bank, cells, coreset
+from training.model.bank import Bank, Tokens, cells, coreset
 from training.model.picture import Picture, medoid
 from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours
@@ -46,14 +46,19 @@ def read_goods(samples: Sequence[Sample], side: int, held_out: float, seed: int)
 
 
 def fill_prompt(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
-    """Per product of the goods, from at most :data:`MOST_GOODS` of them."""
-    generator, prompt = torch_stream(seed, "bank"), model.prompt
+    """Prompt and memory, per product of the goods, from at most :data:`MOST_GOODS` of them."""
+    generator, prompt, memory = torch_stream(seed, "bank"), model.prompt, model.memory
     for product in sorted({g.product for g in goods}):
         own = spread([g for g in goods if g.product == product], MOST_GOODS)
         if isinstance(prompt, Bank):
-            _fill_bank(model, prompt, product, own, generator)
+            found = _candidates(own, _places(model), generator)
+            kept = _remember(prompt, product, found, generator)
+            prompt.details[product] = found.details[kept].half()
         else:
             _choose_picture(model, prompt, product, own)
+        if memory:
+            found = _candidates(own, _means(model), generator)
+            _remember(memory.tokens, product, found, generator)
 
 
 def _choose_picture(model: PromptMAD, prompt: Picture, product: int, goods: Sequence[Good]) -> None:
@@ -65,19 +70,18 @@ def _choose_picture(model: PromptMAD, prompt: Picture, product: int, goods: Sequ
     prompt.details[product] = model.detail(lateral)[0].half()
 
 
-def _fill_bank(
-    model: PromptMAD, bank: Bank, product: int, goods: Sequence[Good], generator: torch.Generator
-) -> None:
-    """How much place counts, and a coreset of the goods' tokens."""
-    size = model.config.bank_tokens
-    found = _candidates(model, goods, CANDIDATES, generator)
+def _remember(
+    bank: Tokens, product: int, found: "_Candidates", generator: torch.Generator
+) -> Tensor:
+    """How much place counts, and a coreset of the goods' tokens; returns which were kept."""
+    size = bank.tokens.shape[1]
     pull = Neighbours(found.tokens, found.place, found.owner, generator).pull
     kept = coreset(torch.cat([found.tokens, pull * found.place], 1), size, generator)
     bank.tokens[product] = found.tokens[kept].half()
-    bank.details[product] = found.details[kept].half()
     bank.place[product] = found.place[kept]
     bank.owner[product] = found.owner[kept]
     bank.pull[product] = pull
+    return kept
 
 
 def spread(goods: Sequence[Good], most: int) -> Sequence[Good]:
@@ -93,19 +97,41 @@ class _Candidates(NamedTuple):
     owner: Tensor  # (N,)
 
 
-def _candidates(
-    model: PromptMAD, goods: Sequence[Good], count: int, generator: torch.Generator
-) -> _Candidates:
-    a_picture = -(-count // len(goods))
+_View: TypeAlias = Callable[[Good], tuple[Tensor, Tensor]]
+"""What is to be remembered of a good part: tokens (1, D, h, w) and their details (1, 4E, h, w)."""
+
+
+def _places(model: PromptMAD) -> _View:
+    """For the prompt: every place as it is."""
+
+    def of(good: Good) -> tuple[Tensor, Tensor]:
+        f = model.features(stacked([good.image]))
+        return f.tokens, F.pixel_unshuffle(model.detail(f.lateral), 2)
+
+    return of
+
+
+def _means(model: PromptMAD) -> _View:
+    """For the memory: means, and no details."""
+
+    def of(good: Good) -> tuple[Tensor, Tensor]:
+        means = model.features(stacked([good.image])).means
+        assert means is not None
+        return means, means[:, :0]
+
+    return of
+
+
+def _candidates(goods: Sequence[Good], view: _View, generator: torch.Generator) -> _Candidates:
+    a_picture = -(-CANDIDATES // len(goods))
     found = []
     for good in goods:
-        f = model.features(stacked([good.image]))
-        h, w = f.tokens.shape[-2:]
-        details = F.pixel_unshuffle(model.detail(f.lateral), 2)
+        tokens, details = view(good)
+        h, w = tokens.shape[-2:]
         keep = torch.randperm(h * w, generator=generator)[:a_picture]
         owner = torch.full((len(keep),), good.id)
-        tokens, details = (_rows(x).cpu()[keep] for x in (f.tokens, details))
-        found.append((tokens, details, cells(h, w)[keep], owner))
+        rows = (_rows(x).cpu()[keep] for x in (tokens, details))
+        found.append((*rows, cells(h, w)[keep], owner))
     return _Candidates(*(torch.cat(column) for column in zip(*found, strict=True)))
 
 

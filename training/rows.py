@@ -65,7 +65,7 @@ class RowMaker:
         owner = torch.tensor([m.good.id for m in made], device=device)
         clean = self.model.features(stacked([m.clean for m in made]))
         spoilt = self.model.features(stacked([m.spoilt for m in made]))
-        prompt = self.model.prompt(spoilt.tokens, product, leave_out=owner)
+        prompt = self.model.ask(spoilt, product, leave_out=owner)
         mask = soft_target([m.mask for m in made], spoilt.lateral.shape[-1]).to(device)
         return Batch(spoilt, prompt, clean.tokens, mask, product)
 

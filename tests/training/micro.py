@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from training.config import BackboneConfig, ModelConfig, TrainConfig
 from training.model.backbone import Backbone
-from training.model.bank import Bank
+from training.model.bank import Bank, Tokens
 from training.model.promptmad import PromptMAD
 
 SIDE = 64
@@ -57,9 +57,17 @@ def micro_model(products: int = 2, seed: int = 0, config: ModelConfig = MODEL) -
         ):
             tensor.copy_(0.3 * torch.randn(tensor.shape))
         if isinstance(model.prompt, Bank):
-            model.prompt.place.copy_(0.3 * torch.randn(model.prompt.place.shape))
-            model.prompt.pull[1:] = 0.5  # one product where place counts, one where it does not
+            _scatter(model.prompt)
+        if model.memory:
+            _scatter(model.memory.tokens)
+            for tensor in (model.memory.neck.axes.weight, model.memory.tokens.tokens):
+                tensor.copy_(0.3 * torch.randn(tensor.shape))
     return model.eval()
+
+
+def _scatter(bank: Tokens) -> None:
+    bank.place.copy_(0.3 * torch.randn(bank.place.shape))
+    bank.pull[1:] = 0.5  # one product where place counts, one where it does not
 
 
 def write_weights(path: Path, seed: int = 0) -> Path:

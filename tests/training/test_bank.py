@@ -1,6 +1,6 @@
 import torch
 
-from training.model.bank import Bank, cells, coreset, distance
+from training.model.bank import Bank, cells, coreset
 from training.neighbours import Neighbours
 
 
@@ -17,7 +17,7 @@ def test_the_nearest_token_of_the_own_product_answers() -> None:
     query = (wanted + 0.01)[None, :, None, None].expand(1, 4, 2, 2)
     found = bank(query, torch.tensor([1]))
     torch.testing.assert_close(found.tokens, wanted[None, :, None, None].expand(1, 4, 2, 2))
-    away = distance(query, found)
+    away = found.strange
     torch.testing.assert_close(away, torch.full((1, 1, 2, 2), 0.01), atol=1e-3, rtol=0)
 
 
@@ -26,7 +26,7 @@ def test_another_products_tokens_never_answer() -> None:
     query = bank.tokens[1, 0].float()[None, :, None, None]
     found = bank(query, torch.tensor([0]))
     torch.testing.assert_close(found.tokens[0, :, 0, 0], bank.tokens[0, 2].float())
-    assert distance(query, found) > 0.1
+    assert found.strange > 0.1
 
 
 def test_a_pictures_own_tokens_are_left_out() -> None:
@@ -41,7 +41,7 @@ def test_distances_are_those_of_a_plain_search() -> None:
     bank = Bank(1, 50, 8, 1)
     bank.tokens.copy_(torch.randn(1, 50, 8))
     query = torch.randn(1, 8, 5, 5)
-    found = distance(query, bank(query, torch.tensor([0])))
+    found = bank(query, torch.tensor([0])).strange
     plain = torch.cdist(query[0].flatten(1).T, bank.tokens[0].float()).min(1).values / 8**0.5
     torch.testing.assert_close(found.flatten(), plain, atol=1e-4, rtol=1e-4)
 
@@ -67,7 +67,7 @@ def test_a_hole_elsewhere_is_no_answer_where_place_counts() -> None:
     torch.testing.assert_close(
         found.away[1, 0, 0, :3], torch.tensor([0.0, 2.0, 4.0]), atol=2e-3, rtol=0
     )
-    assert distance(query, found)[1, 0, 0, 5] > 4 * distance(query, found)[0, 0, 0, 5]
+    assert found.strange[1, 0, 0, 5] > 4 * found.strange[0, 0, 0, 5]
 
 
 def _goods(places_alike: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -62,7 +62,7 @@ def test_every_stage_learns_on_the_device_of_its_batch(
     model = _on_gpu(fake, ModelConfig.model_validate(MODEL.model_dump() | switches))
     image, product = _pictures()
     f = model.features(image)
-    prompt = model.prompt(f.tokens, product.to(GPU))
+    prompt = model.ask(f, product.to(GPU))
     mask = torch.zeros(2, 1, SIDE // 4, SIDE // 4, device=GPU)
     batch = Batch(f, prompt, f.tokens, mask, product.to(GPU))
     config = CONFIG.model_copy(update={"jitter": 1.0})

@@ -15,11 +15,13 @@ from training.config import CONFIGS
 from training.evaluate import planned
 
 GEAR, STRIP = "gear wheel", "strip"
+TWO_BANKS = {"neighbourhood": 1, "memory_tokens": 40, "memory_dim": 24}
+BASE = CONFIG.model_copy(update={"model": CONFIG.model.model_copy(update=TWO_BANKS)})
 
 
 @pytest.fixture(autouse=True)
 def _micro(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CONFIGS, "micro", CONFIG)
+    monkeypatch.setitem(CONFIGS, "micro", BASE)
 
 
 def _call(*options: object) -> tuple[int, str]:
@@ -33,7 +35,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("base")
     data, weights = write_goods(home / "data", STRIP), write_weights(home / "trunk.safetensors")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(CONFIGS, "micro", CONFIG)
+        patch.setitem(CONFIGS, "micro", BASE)
         options = ("--config", "micro", "--backbone-weights", weights)
         code, said = _call("--data", data, "--out", home / "run", *options)
     assert code == 0, said

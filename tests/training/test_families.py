@@ -77,7 +77,7 @@ def test_every_weight_of_a_family_learns(family: str) -> None:
     image = torch.randint(0, 256, (2, SIDE, SIDE, 3), dtype=torch.uint8)
     product, times = torch.tensor([0, 1]), torch.arange(2)
     f = model.features(image)
-    c = model.coarse(f, model.prompt(f.tokens, product), product)
+    c = model.coarse(f, model.ask(f, product), product)
     film = model.denoiser.film_table(2, c.text)[times, times]
     condition = model.denoiser.condition(c.logit, c.guide, c.lateral)
     refined = model.denoiser(c.logit, c.logit, condition, film)

@@ -17,6 +17,7 @@ from training.model.promptmad import PromptMAD
 
 KINDS = {name: settings.get("model", {}) for name, settings in FAMILIES.items()}
 KINDS["promptmad-bank by ddpm"] = {"refinement": "ddpm"}
+KINDS["promptmad-bank with a memory"] = {"neighbourhood": 1, "memory_tokens": 48, "memory_dim": 24}
 KINDS["promptmad-bank on a ViT"] = {"backbone": {"name": "test_vit"}}
 
 
@@ -77,7 +78,7 @@ def test_fewer_steps_are_those_of_the_model(model: PromptMAD, bundle: Path, step
     image, index = torch.randint(0, 256, (1, SIDE, SIDE, 3), dtype=torch.uint8), torch.tensor([0])
     with torch.no_grad():
         features = model.features(image)
-        coarse = model.coarse(features, model.prompt(features.tokens, index), index)
+        coarse = model.coarse(features, model.ask(features, index), index)
         logit = model.refine(coarse, steps)
         expected, _ = model.fusion(logit, coarse.distance, index)
     assert torch.equal(logit, coarse.logit) == (steps == 0)

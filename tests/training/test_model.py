@@ -18,7 +18,7 @@ def _image(count: int = 2) -> torch.Tensor:
 
 
 def _coarse(model: PromptMAD, features: Features, product: torch.Tensor) -> Coarse:
-    return model.coarse(features, model.prompt(features.tokens, product), product)
+    return model.coarse(features, model.ask(features, product), product)
 
 
 def test_pack_and_unpack_are_inverse() -> None:

@@ -53,7 +53,7 @@ def test_a_model_takes_the_steps_it_was_given() -> None:
     model, product = micro_model(), torch.tensor([0])
     image = torch.randint(0, 256, (1, SIDE, SIDE, 3), dtype=torch.uint8)
     f = model.features(image)
-    coarse = model.coarse(f, model.prompt(f.tokens, product), product)
+    coarse = model.coarse(f, model.ask(f, product), product)
     for model.steps in (0, 1, 3):
         assert torch.equal(model.refine(coarse), model.refine(coarse, model.steps))
     assert not torch.equal(model.refine(coarse), model.refine(coarse, 1))

@@ -19,7 +19,7 @@ def goods(count: int) -> list[Good]:
 def channels(model: PromptMAD, good: Good) -> torch.Tensor:
     product, image = torch.tensor([good.product]), stacked([good.image])
     f = model.features(image)
-    c = model.coarse(f, model.prompt(f.tokens, product), product)
+    c = model.coarse(f, model.ask(f, product), product)
     return model.fusion.channels(model.refine(c), c.distance, product)
 
 

@@ -91,17 +91,18 @@ class Axes(nn.Module):
 class Neck(nn.Module):
     """Features → tokens ``(B, D, H/8, W/8)``: neighbourhood mean, concatenation, axes.
 
-    The neighbourhood mean is PatchCore's (Roth et al., CVPR 2022).
+    The mean over ``around`` × ``around`` cells is PatchCore's (Roth et al., CVPR 2022); 1 is none.
     """
 
-    def __init__(self, in_channels: int, dim: int) -> None:
+    def __init__(self, in_channels: int, dim: int, around: int = 3) -> None:
         super().__init__()
+        self.around = around
         self.axes = Axes(in_channels, dim)
 
-    @staticmethod
-    def concatenate(f8: Tensor, f16: Tensor) -> Tensor:
+    def concatenate(self, f8: Tensor, f16: Tensor) -> Tensor:
         """``(B, C8 + C16, H/8, W/8)``."""
-        f8, f16 = (F.avg_pool2d(f, 3, 1, 1) for f in (f8, f16))
+        if self.around > 1:
+            f8, f16 = (F.avg_pool2d(f, self.around, 1, self.around // 2) for f in (f8, f16))
         up = F.interpolate(f16, size=f8.shape[-2:], mode="bilinear", align_corners=False)
         return torch.cat([f8, up], 1)
 

@@ -20,33 +20,40 @@ class Answer(NamedTuple):
     tokens: Tensor  # (B, D, h, w)
     details: Tensor  # (B, E, 2h, 2w)
     away: Tensor  # (B, 1, h, w) how far it was fetched from, in cells times the product's pull
+    strange: Tensor  # (B, 1, h, w) how unlike it the query is, in look and in place, per channel
 
 
-class Bank(nn.Module):
-    """Normal tokens ``(P, K, D)`` and, of each, the finer details of its cell ``(P, K, 4E)``, where
-    in the picture it lay ``(P, K, 2)`` and which picture that was ``(P, K)``.
+class Nearest(NamedTuple):
+    """Of each query token the nearest normal one."""
+
+    row: Tensor  # (B, h·w, 1) of the product's tokens
+    tokens: Tensor  # (B, D, h, w)
+    away: Tensor  # (B, 1, h, w) as in an answer
+    strange: Tensor  # (B, 1, h, w) as in an answer
+
+
+class Tokens(nn.Module):
+    """Normal tokens ``(P, K, D)``, where in the picture each lay ``(P, K, 2)`` and which picture
+    that was ``(P, K)``.
 
     ``pull (P,)`` is how much place counts. In a fixture a hole belongs where it was: its token
     from elsewhere is no answer, or a missing hole would be found normal. Cloth has no such places.
     """
 
     tokens: Tensor
-    details: Tensor
     place: Tensor
     owner: Tensor
     pull: Tensor
 
-    def __init__(self, products: int, size: int, dim: int, detail_dim: int) -> None:
+    def __init__(self, products: int, size: int, dim: int) -> None:
         super().__init__()
-        half = torch.half
-        self.register_buffer("tokens", torch.zeros(products, size, dim, dtype=half))
-        self.register_buffer("details", torch.zeros(products, size, 4 * detail_dim, dtype=half))
+        self.register_buffer("tokens", torch.zeros(products, size, dim, dtype=torch.half))
         self.register_buffer("place", torch.zeros(products, size, 2))
         self.register_buffer("owner", torch.full((products, size), -1, dtype=torch.long))
         self.register_buffer("pull", torch.zeros(products))
 
-    def forward(self, query: Tensor, product: Tensor, leave_out: Tensor | None = None) -> Answer:
-        """The nearest normal token of each query token ``(B, D, h, w)``, and its details.
+    def nearest(self, query: Tensor, product: Tensor, leave_out: Tensor | None = None) -> Nearest:
+        """The nearest normal token of each query token ``(B, D, h, w)``.
 
         ``leave_out (B,)`` names training pictures whose own tokens must not answer, or a model
         trained on these residuals would learn from zeros.
@@ -61,14 +68,26 @@ class Bank(nn.Module):
             d2 = d2.masked_fill(own[:, None], torch.inf)
         nearest = d2.argmin(2, keepdim=True)
         moved = pull[..., None] * (_picked(there, nearest, h) - here.T.unflatten(1, (h, w)))
-        details = _picked(self.details[product].float(), nearest, h)
-        return Answer(_picked(bank, nearest, h), F.pixel_shuffle(details, 2), length(moved))
+        tokens, away = _picked(bank, nearest, h), length(moved)
+        strange = length(torch.cat([length(query - tokens), away], 1)) / query.shape[1] ** 0.5
+        return Nearest(nearest, tokens, away, strange)
 
 
-def distance(query: Tensor, answer: Answer) -> Tensor:
-    """How strange the query is, ``(B, 1, h, w)``: in look and in place, per token channel."""
-    look = length(query - answer.tokens)
-    return length(torch.cat([look, answer.away], 1)) / query.shape[1] ** 0.5
+class Bank(Tokens):
+    """The prompt: normal tokens and, of each, the finer details of its cell ``(P, K, 4E)``."""
+
+    details: Tensor
+
+    def __init__(self, products: int, size: int, dim: int, detail_dim: int) -> None:
+        super().__init__(products, size, dim)
+        details = torch.zeros(products, size, 4 * detail_dim, dtype=torch.half)
+        self.register_buffer("details", details)
+
+    def forward(self, query: Tensor, product: Tensor, leave_out: Tensor | None = None) -> Answer:
+        """What :meth:`nearest` finds, and its details."""
+        found = self.nearest(query, product, leave_out)
+        details = _picked(self.details[product].float(), found.row, query.shape[2])
+        return Answer(found.tokens, F.pixel_shuffle(details, 2), found.away, found.strange)
 
 
 def cells(h: int, w: int) -> Tensor:

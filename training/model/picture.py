@@ -24,9 +24,13 @@ class Picture(nn.Module):
         )
 
     def forward(self, query: Tensor, product: Tensor, leave_out: Tensor | None = None) -> Answer:
-        """The same picture for every query ``(B, D, h, w)``; none is ever left out."""
+        """The same picture for every query ``(B, D, h, w)``; none is ever left out.
+
+        It lies nowhere as the query does, so that it finds nothing far away, and nothing strange.
+        """
         tokens, details = self.tokens[product].float(), self.details[product].float()
-        return Answer(tokens, details, torch.zeros_like(query[:, :1]))
+        none = torch.zeros_like(query[:, :1])
+        return Answer(tokens, details, away=none, strange=none)
 
 
 def medoid(tokens: Tensor) -> int:

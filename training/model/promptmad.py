@@ -16,7 +16,7 @@ from engine.fuse import timesteps
 from training.config import ModelConfig
 from training.model.attention import Mlp
 from training.model.backbone import Axes, Backbone, Neck
-from training.model.bank import Answer, Bank, distance, length
+from training.model.bank import Answer, Bank, Tokens, length
 from training.model.picture import Picture
 from training.model.reconstruct import Reconstructor
 from training.model.refine import Denoiser, noise_share, step_down, to_map
@@ -32,6 +32,7 @@ class Features:
 
     tokens: Tensor  # (B, D, h, w)
     lateral: Tensor  # (B, C4, s, s)
+    means: Tensor | None = None  # (B, M, h, w) what the memory is asked about, if there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,23 @@ class Words(nn.Module):
 
     def forward(self, product: Tensor) -> Tensor:
         return self.adapt(self.table[product]) + self.kind
+
+
+class Memory(nn.Module):
+    """A second bank, of coarser tokens, that is only asked how strange a place is.
+
+    What marks a defect's edge and what finds a part strange want different tokens: means over a
+    neighbourhood forgive a texture its noise, and blur a crack.
+    """
+
+    def __init__(self, config: ModelConfig, backbone: Backbone, products: int) -> None:
+        super().__init__()
+        self.neck = Neck(sum(backbone.channels[1:]), config.memory_dim)
+        self.tokens = Tokens(products, config.memory_tokens, config.memory_dim)
+
+    def forward(self, means: Tensor, product: Tensor, leave_out: Tensor | None) -> Tensor:
+        """How strange each place is, ``(B, 1, h, w)``."""
+        return self.tokens.nearest(means, product, leave_out).strange
 
 
 class Fusion(nn.Module):
@@ -120,9 +138,10 @@ class PromptMAD(nn.Module):
         lateral = backbone.channels[0] + (config.detail_dim if config.prompt == "bank" else 0)
         self.config = config
         self.backbone = backbone
-        self.neck = Neck(sum(backbone.channels[1:]), config.neck_dim)
+        self.neck = Neck(sum(backbone.channels[1:]), config.neck_dim, config.neighbourhood)
         self.detail = Axes(backbone.channels[0], config.detail_dim)
         self.prompt = _prompt(config, len(prompts))
+        self.memory = Memory(config, backbone, len(prompts)) if config.memory_tokens else None
         self.words = Words(prompts, config.width) if config.text else None
         self.reconstructor = Reconstructor(config)
         self.segmentor = Segmentor(config, lateral)
@@ -134,7 +153,8 @@ class PromptMAD(nn.Module):
     def features(self, image: Tensor) -> Features:
         """uint8 ``(B, H, W, 3)`` → frozen features."""
         f4, f8, f16 = self.backbone(image)
-        return Features(self.neck(f8, f16), f4)
+        means = None if self.memory is None else self.memory.neck(f8, f16)
+        return Features(self.neck(f8, f16), f4, means)
 
     def look(self, image: Tensor, product: Tensor, leave_out: Tensor | None = None) -> Coarse:
         """Pictures as :meth:`features` takes them, beside their products' prompts, to the coarse
@@ -142,7 +162,14 @@ class PromptMAD(nn.Module):
         f = self.features(image)
         product = product.to(f.tokens.device)
         leave_out = None if leave_out is None else leave_out.to(f.tokens.device)
-        return self.coarse(f, self.prompt(f.tokens, product, leave_out), product)
+        return self.coarse(f, self.ask(f, product, leave_out), product)
+
+    def ask(self, f: Features, product: Tensor, leave_out: Tensor | None = None) -> Answer:
+        """What prompt and memory have to say; ``leave_out`` as in :meth:`look`."""
+        answer = self.prompt(f.tokens, product, leave_out)
+        if self.memory is None or f.means is None:
+            return answer
+        return answer._replace(strange=self.memory(f.means, product, leave_out))
 
     def coarse(
         self, f: Features, prompt: Answer, product: Tensor, blurred: Tensor | None = None
@@ -162,11 +189,10 @@ class PromptMAD(nn.Module):
 
     def _beside_bank(self, f: Features, prompt: Answer, rebuilt: Tensor) -> Beside:
         """What is strange is what the bank does not hold."""
-        strange = distance(f.tokens, prompt)
         differences = [(rebuilt - f.tokens).abs(), (prompt.tokens - f.tokens).abs()]
         fine = (prompt.details - self.detail(f.lateral)).abs()
-        residual = torch.cat([*differences, strange, prompt.away], 1)
-        return strange, residual, torch.cat([f.lateral, fine], 1)
+        residual = torch.cat([*differences, prompt.strange, prompt.away], 1)
+        return prompt.strange, residual, torch.cat([f.lateral, fine], 1)
 
     def refine(self, c: Coarse, steps: int | None = None) -> Tensor:
         """The sampler, by default :attr:`steps` of them: the refined logit ``(B, 1, s, s)``."""
