@@ -48,6 +48,16 @@ def train(
         typer.Option(help="YAML with a product's own words; generic ones if not given."),
     ] = None,
     textures: Textures = None,
+    input_px: Annotated[
+        int | None,
+        typer.Option(
+            help="Side of the picture for the model, a multiple of 32; else 256."
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps without a better training loss after which a stage ends."),
+    ] = None,
     device: Device = "auto",
     add_product: Annotated[
         str, typer.Option(help="Product to add to the finished run --base; the others stay as is.")
@@ -82,6 +92,8 @@ def train(
         clip_weights=clip_weights,
         words=words,
         textures=textures,
+        input_px=input_px,
+        patience=patience,
     )
     fabric = launched(spec.config, device)
     with fabric.rank_zero_first():

@@ -128,6 +128,9 @@ class TrainConfig(Frozen):
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Decay of the average of the weights that a stage ends on."""
+    patience: Annotated[int, Field(ge=0)] = 0
+    """Steps without a better training loss after which a stage ends. None: it takes all its steps,
+    whose rate cools down as they end."""
     precision: Precision = "auto"
     """``auto``: bf16 where the CPU has it; one that emulates it takes four times as long."""
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn, optim
 
 from engine.types import InputError
 from training.average import Average
+from training.plateau import Plateau
 from training.processes import launched
 from training.report import Report
 from training.run import Run
@@ -52,7 +53,8 @@ def fit(
     """Train one stage for ``steps`` or until ``until_share`` of the run's time is spent.
 
     The learning rate follows whichever is further on, so a stage that runs out of time has still
-    cooled down. It ends on the average of its weights, of decay ``ema``. Every step draws from its
+    cooled down; one whose training loss has stopped falling (``patience`` of the configuration)
+    ends before. It ends on the average of its weights, of decay ``ema``. Every step draws from its
     own seed, so a resumed stage sees what it would have seen. A loss or gradient that is no number
     ends the run before it touches a weight; a stage that gets no step at all is refused: both are
     :class:`InputError`.
@@ -65,9 +67,9 @@ def fit(
     optimiser = optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
     if run.state.stage != stage.name:
         run.advance(stage.name, 0)
-    average = Average(parameters, ema)
-    step = run.restore(model, optimiser, stage.name, average)
-    began, smooth = run.share_at_stage_start(), math.nan
+    average, plateau = Average(parameters, ema), Plateau(config.patience)
+    step = run.restore(model, optimiser, stage.name, average, plateau)
+    began = run.share_at_stage_start()
     module, optimiser = fabric.setup(_Asked(model), optimiser)
     with _log_of(run, stage.name) as log:
         while (progress := fabric.broadcast(_progress(step / steps, began, until_share, run))) < 1:
@@ -83,19 +85,21 @@ def fit(
             value = _finite(_mean_of_all(fabric, loss), norm, stage.name, step, run)
             optimiser.step()
             average.update(step)
-            smooth = value if math.isnan(smooth) else 0.98 * smooth + 0.02 * value
-            report(f"training the {stage.name}", progress, f"loss {smooth:.4f}")
+            plateau.update(value, warm=progress >= WARM_UP)
+            report(f"training the {stage.name}", progress, f"loss {plateau.loss:.4f}")
             if step % LOG_EVERY == 0:
                 log.log_metrics({"loss": value, "gradient": norm.item(), "rate": rate}, step)
             step += 1
             if step % CHECKPOINT_EVERY == 0:
-                run.save(model, optimiser, stage.name, step, average)
+                run.save(model, optimiser, stage.name, step, average, plateau)
+            if plateau.reached:
+                break
     if step == 0:
         raise InputError(
             f"No time was left to train the {stage.name}: allow more --minutes in a new --out."
         )
     average.settle()
-    run.save(model, optimiser, stage.name, step, average)
+    run.save(model, optimiser, stage.name, step, average, plateau)
     fabric.barrier()  # the next stage begins from this checkpoint, in every process
 
 

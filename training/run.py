@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
@@ -25,7 +25,6 @@ from torch import Tensor, nn, optim
 
 from engine.files import whole_file
 from engine.types import InputError
-from training.average import Average
 from training.spec import RunSpec
 
 MODEL, OPTIMISER = "model.", "optim."
@@ -42,6 +41,14 @@ class State:
     seconds: float = 0.0
     stage_began: float = 0.0
     cached: int = 0
+
+
+class Kept(Protocol):
+    """What a stage takes with it into its checkpoint, under names of its own."""
+
+    def state(self) -> Mapping[str, Tensor]: ...
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None: ...
 
 
 class Run:
@@ -103,12 +110,12 @@ class Run:
         optimiser: optim.Optimizer,
         stage: str,
         step: int,
-        average: Average | None = None,
+        *kept: Kept,
     ) -> None:
-        """Checkpoint weights, their average and the optimiser, whole or not at all."""
+        """Checkpoint weights, optimiser and whatever else is kept, whole or not at all."""
         tensors = {MODEL + k: v for k, v in model.state_dict().items()} | _flatten(optimiser)
-        if average is not None:
-            tensors |= average.state()
+        for part in kept:
+            tensors |= part.state()
         if self.writes:
             save_tensors(tensors, self._checkpoint, {"stage": stage, "step": str(step)})
         self.advance(stage, step)
@@ -118,7 +125,7 @@ class Run:
         model: nn.Module,
         optimiser: optim.Optimizer,
         stage: str,
-        average: Average | None = None,
+        *kept: Kept,
     ) -> int:
         """Load the checkpoint; returns the step at which ``stage`` goes on.
 
@@ -139,8 +146,8 @@ class Run:
         if said.get("stage") != stage:
             return 0
         _unflatten(optimiser, _below(OPTIMISER, tensors))
-        if average is not None:
-            average.load(tensors)
+        for part in kept:
+            part.load(tensors)
         return int(said["step"])
 
     @property

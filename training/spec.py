@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.pictures import list_pictures
 from engine.types import InputError
@@ -87,23 +87,23 @@ def make_spec(
     clip_weights: Path | None = None,
     words: Path | None = None,
     textures: Path | None = None,
+    input_px: int | None = None,
+    patience: int | None = None,
 ) -> RunSpec:
     """The specification of a run that was asked for in words.
 
-    :class:`InputError` for a configuration, a trunk, a product, a folder or a file there is not.
+    :class:`InputError` for a configuration, a trunk, a product, a folder or a file there is not,
+    and for an input size that no model has.
     """
     chosen = config_named(config)
-    changes: dict[str, Any] = {"seed": seed}
-    if minutes is not None:
-        changes["minutes"] = minutes
-    if backbone:
-        trunk = backbone_named(backbone)
-        changes["model"] = chosen.model.model_dump() | {"backbone": trunk.model_dump()}
+    asked = {"seed": seed, "minutes": minutes, "patience": patience}
+    changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    changes["model"] = chosen.model.model_dump() | _model_changes(backbone, input_px)
     dataset = read_dataset(data)
     names = dataset.chosen(products)
     return RunSpec(
         kind=kind,
-        config=TrainConfig.model_validate(chosen.model_dump() | changes),
+        config=_validated(chosen.model_dump() | changes),
         data=data.resolve(),
         data_sha256=snapshot_sha256(dataset.train_goods(names), data),
         products=tuple(names),
@@ -113,3 +113,22 @@ def make_spec(
         words=Given.file(words),
         textures=Given.folder(textures),
     )
+
+
+def _model_changes(backbone: str, input_px: int | None) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if backbone:
+        changes["backbone"] = backbone_named(backbone).model_dump()
+    if input_px is not None:
+        changes["input_px"] = input_px
+    return changes
+
+
+def _validated(settings: dict[str, Any]) -> TrainConfig:
+    try:
+        return TrainConfig.model_validate(settings)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise InputError(
+            f"No model has {'.'.join(map(str, wrong['loc']))} {wrong['input']!r}: {wrong['msg']}."
+        ) from error

@@ -82,6 +82,31 @@ def test_a_killed_and_resumed_stage_ends_with_the_same_weights(
     assert (weights(resumed) - weights(killed)).abs().max() > 1e-4
 
 
+def test_a_stage_that_no_longer_learns_ends_early(tmp_path: Path) -> None:
+    run, patient = open_run(tmp_path / "early", spec(patience=60)), FitLine()
+    fit(patient, Line(), draw, run, 5000, 1.0, report)
+    assert 100 < patient.seen < 4000
+    other = FitLine()
+    fit(other, Line(), draw, open_run(tmp_path / "whole", spec()), 600, 1.0, report)
+    assert other.seen == 600
+
+
+def test_patience_is_remembered_over_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.fit.CHECKPOINT_EVERY", 5)
+    settings = spec(patience=60)
+    whole = FitLine()
+    fit(whole, Line(), draw, open_run(tmp_path / "whole", settings), 5000, 1.0, report)
+    cut, model = FitLine(stop_at=whole.seen - 12), Line()
+    with pytest.raises(KeyboardInterrupt):
+        fit(cut, model, draw, open_run(tmp_path / "cut", settings), 5000, 1.0, report)
+    rest = FitLine()
+    fit(rest, Line(), draw, open_run(tmp_path / "cut", settings), 5000, 1.0, report)
+    done = (whole.seen - 12) // 5 * 5
+    assert done + rest.seen == whole.seen
+
+
 def test_a_stage_ends_on_the_average_of_its_weights(tmp_path: Path) -> None:
     """By hand: the weights of every step of a plain run, averaged."""
     steps: list[Tensor] = []

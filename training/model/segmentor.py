@@ -58,13 +58,15 @@ class Segmentor(nn.Module):
     The lateral's gate is opened by the residual, which keeps low-level features from marking what
     the memory knows to be normal, or by the lateral itself: a hairline is too thin for stride 8,
     and a gate that the residual alone may open stays shut on it (measured: thin scratches on a
-    printed label, image AUROC 55). Blocks, words and laterals can each be left out, for ablation.
+    printed label, image AUROC 55). The residual's many channels are mixed cell by cell before they
+    are looked at over cells: a third of the cost, and better maps. Blocks, words and laterals can
+    each be left out, for ablation.
     """
 
     def __init__(self, config: ModelConfig, lateral_channels: int) -> None:
         super().__init__()
         e, c, g = config.residual_channels, config.segmentor_width, config.guide_channels
-        self.enter = _conv(e, c)
+        self.enter = nn.Sequential(*_conv(e, c, side=1), *_conv(c, c))
         self.down = _conv(c, 2 * c, stride=2)
         self.attend = AttendingWords(config, 2 * c) if config.segmentor_layers else None
         self.up8 = _conv(3 * c, c)
@@ -113,7 +115,9 @@ def _double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def _conv(inputs: int, outputs: int, stride: int = 1, side: int = 3) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1), nn.GroupNorm(GROUPS, outputs), nn.SiLU()
+        nn.Conv2d(inputs, outputs, side, stride, side // 2),
+        nn.GroupNorm(GROUPS, outputs),
+        nn.SiLU(),
     )
