@@ -78,6 +78,27 @@ def test_train_evaluate_and_resume(data: Path, tmp_path: Path) -> None:
     assert (bundle.folder / "trunk.onnx").read_bytes() == before
 
 
+def test_another_input_size_is_trained_and_measured(data: Path, tmp_path: Path) -> None:
+    weights = write_weights(tmp_path / "trunk.safetensors")
+    code, said = _train(data, tmp_path / "run", weights, "--input-px", "96", "--products", "strip")
+    assert code == 0, said
+    manifest = read_bundle(tmp_path / "run" / "bundle").manifest
+    assert (manifest.input.height, manifest.map.height) == (96, 24)
+    call = ["evaluate", str(tmp_path / "run" / "bundle"), "--data", str(data), "--json"]
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["products"]["strip"]["pixel_auroc"] > 0.6
+
+
+@pytest.mark.parametrize("side", ["100", "32"])
+def test_an_input_size_that_no_model_has_is_refused(data: Path, tmp_path: Path, side: str) -> None:
+    weights = write_weights(tmp_path / "trunk.safetensors")
+    code, said = _train(data, tmp_path / "run", weights, "--input-px", side)
+    assert code == 2
+    assert f"No model has model.input_px {side}: Input should be" in " ".join(said.split())
+    assert not (tmp_path / "run").exists()
+
+
 def test_pretrain_makes_weights_that_train_takes(data: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("training.pretrain.STEPS", 3)
     call = ["pretrain", "--data", data, "--out", tmp_path / "pre", "--config", "micro"]
