@@ -50,9 +50,7 @@ def train(
     textures: Textures = None,
     input_px: Annotated[
         int | None,
-        typer.Option(
-            help="Side of the picture for the model, a multiple of 32; else 256."
-        ),
+        typer.Option(help="Side of the picture for the model, a multiple of 32; else 256."),
     ] = None,
     patience: Annotated[
         int | None,

@@ -62,11 +62,11 @@ class Tokens(nn.Module):
         q, bank = query.flatten(2).transpose(1, 2), self.tokens[product].float()
         pull = self.pull[product][:, None, None]
         here, there = cells(h, w).to(q), self.place[product]
-        d2 = _likeness(q, bank) + pull.square() * _apart(here, there)
-        if leave_out is not None:
-            own = self.owner[product] == leave_out[:, None]
-            d2 = d2.masked_fill(own[:, None], torch.inf)
-        nearest = d2.argmin(2, keepdim=True)
+        middle = bank.mean(1, keepdim=True)  # what two large numbers differ by is lost in few bits
+        asking = torch.cat([q - middle, pull * here], 2)
+        answering = torch.cat([bank - middle, pull * there], 2)
+        own = None if leave_out is None else self.owner[product] == leave_out[:, None]
+        nearest = _apart(asking, answering, own).argmin(2, keepdim=True)
         moved = pull[..., None] * (_picked(there, nearest, h) - here.T.unflatten(1, (h, w)))
         tokens, away = _picked(bank, nearest, h), length(moved)
         strange = length(torch.cat([length(query - tokens), away], 1)) / query.shape[1] ** 0.5
@@ -107,21 +107,16 @@ def length(vectors: Tensor) -> Tensor:
     return (vectors.square().sum(1, keepdim=True) + 1e-6).sqrt()
 
 
-def _likeness(q: Tensor, bank: Tensor) -> Tensor:
-    """``(B, N, K)``, |b|² - 2 q·b: orders like |q - b|². From the middle of the product's tokens,
-    since what two large numbers differ by is lost in bf16.
-    """
-    middle = bank.mean(1, keepdim=True)
-    q, bank = q - middle, bank - middle
-    return bank.square().sum(2)[:, None] - 2 * q @ bank.transpose(1, 2)
+def _apart(asking: Tensor, answering: Tensor, out: Tensor | None) -> Tensor:
+    """``(B, N, K)``, |a|² - 2 q·a, which orders like |q - a|², of ``(B, N, C)`` and ``(B, K, C)``.
 
-
-def _apart(here: Tensor, there: Tensor) -> Tensor:
-    """``(B, N, K)``, squared cells, of ``(N, 2)`` and ``(B, K, 2)``: differences of half numbers,
-    which are exact in any precision.
+    Those that are ``out (B, K)`` are as far as can be. One matrix product with a row added to it:
+    every further pass over N times K numbers would take as long as the product does.
     """
-    row, column = (here[:, i, None] - there[:, None, :, i] for i in range(2))
-    return row.square() + column.square()
+    size = answering.square().sum(2)
+    if out is not None:
+        size = size.masked_fill(out, torch.inf)
+    return torch.baddbmm(size[:, None], -2 * asking, answering.transpose(1, 2))
 
 
 def coreset(tokens: Tensor, size: int, generator: torch.Generator) -> Tensor:
