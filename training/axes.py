@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from training.datasets.synthesis import spoil, vary
 from training.losses import soft_target
-from training.model.backbone import Backbone, Neck
+from training.model.backbone import Axes, Backbone, Neck
 from training.model.bank import cells
 from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours
@@ -47,30 +47,31 @@ class Sight:
 @torch.no_grad()
 def fit_axes(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
     """Set the axes of tokens and of details, and of the memory's tokens where there is one."""
-    detail_noise, seen = _fit_neck(model.neck, model, goods, seed)
-    model.detail.fit(
-        torch.cat([s.details for s in seen]).flatten(0, 1),
-        torch.cat([s.detail_moves for s in seen]),
-        detail_noise,
-    )
+    _fit_neck(model.neck, model.detail, model, goods, seed)
     if model.memory:
-        _fit_neck(model.memory.neck, model, goods, seed)
+        _fit_neck(model.memory.neck, None, model, goods, seed)
 
 
 def _fit_neck(
-    neck: Neck, model: PromptMAD, goods: Sequence[Good], seed: int
-) -> tuple[Tensor, Sequence[Sight]]:
-    """Set the axes of a neck's tokens; returns the details' noise, and what was looked at."""
+    neck: Neck, detail: Axes | None, model: PromptMAD, goods: Sequence[Good], seed: int
+) -> None:
+    """Set the axes of a neck's tokens, and of the details that belong to them."""
     generator, rng = torch_stream(seed, "axes"), stream(seed, "axes")
     some = spread(goods, MOST_GOODS)
     donors = [some[i] for i in rng.permutation(len(some))]
     pairs = zip(some, donors, strict=True)
     seen = [_look(neck, model.backbone, *pair, rng, generator) for pair in pairs]
+    tokens = torch.cat([s.tokens for s in seen])
+    details = torch.cat([s.details for s in seen]).flatten(0, 1)
+    if model.config.axes == "spread":
+        neck.axes.fit_spread(tokens)
+        if detail:
+            detail.fit_spread(details)
+        return
     token_noise, detail_noise = _differences(seen, generator)
-    neck.axes.fit(
-        torch.cat([s.tokens for s in seen]), torch.cat([s.token_moves for s in seen]), token_noise
-    )
-    return detail_noise, seen
+    neck.axes.fit(tokens, torch.cat([s.token_moves for s in seen]), token_noise)
+    if detail:
+        detail.fit(details, torch.cat([s.detail_moves for s in seen]), detail_noise)
 
 
 def _look(

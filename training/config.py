@@ -40,6 +40,8 @@ class ModelConfig(Frozen):
     neck_dim: Count = 96
     detail_dim: Count = 16
     bank_tokens: Count = 2048
+    axes: Literal["damage", "spread"] = "damage"
+    """What tokens and details are seen on: what damage moves, or what varies most."""
     neighbourhood: Literal[1, 3] = 3
     """Side, in cells, of the mean that a token is made of."""
     memory_tokens: Annotated[int, Field(ge=0)] = 0

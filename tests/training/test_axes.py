@@ -55,3 +55,19 @@ def test_fitted_again_they_are_the_same(goods: list[Good]) -> None:
         fit_axes(model, goods, seed=0)
     assert torch.equal(first.neck.axes.weight, again.neck.axes.weight)
     assert torch.equal(first.detail.weight, again.detail.weight)
+
+
+def test_axes_of_spread_keep_what_varies_most_alike(goods: list[Good]) -> None:
+    """As a singular value decomposition has them; one size for all, so that large stays large."""
+    model = micro_model(config=MODEL.model_copy(update={"axes": "spread"}))
+    fit_axes(model, goods, seed=0)
+    _, f8, f16 = model.backbone(stacked([g.image for g in goods]))
+    features = _rows(model.neck.concatenate(f8, f16))
+    tokens = _rows(model.neck(f8, f16))
+    kept = tokens.shape[1]
+    strengths = torch.linalg.svdvals(features - features.mean(0))[:kept] / len(features) ** 0.5
+    ours = torch.linalg.svdvals(tokens - tokens.mean(0)) / len(tokens) ** 0.5
+    # The axes were fitted in slightly other light, which makes for a little more spread.
+    torch.testing.assert_close(ours / ours[0], strengths / strengths[0], atol=0.02, rtol=0.1)
+    assert tokens.square().mean().item() == pytest.approx(1.0, rel=0.25)
+    assert model.detail.weight.abs().sum() > 0

@@ -57,7 +57,7 @@ class Backbone(nn.Module):
 
 class Axes(nn.Module):
     """Directions of features, fitted once and then constant: what damage moves, in units of what
-    good parts differ by. They sharpen distances, and make the bank cheaper to hold and to search.
+    good parts differ by, or what varies most. They make the bank cheaper to hold and to search.
     """
 
     weight: Tensor
@@ -86,6 +86,15 @@ class Axes(nn.Module):
         _, vectors = torch.linalg.eigh(whiten @ S @ whiten.T)
         self.weight.copy_(vectors[:, -self.weight.shape[0] :].T @ whiten)
         self.offset.copy_(rows.mean(0))
+
+    def fit_spread(self, rows: Tensor) -> None:
+        """The principal axes of ``rows (N, C)``, scaled alike to a mean variance of 1."""
+        self.offset.copy_(rows.mean(0))
+        centred = (rows - self.offset).double()
+        spread, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
+        kept = slice(-self.weight.shape[0], None)
+        size = spread[kept].mean().clamp(min=1e-12).sqrt()
+        self.weight.copy_(vectors[:, kept].T / size)
 
 
 class Neck(nn.Module):
