@@ -117,6 +117,8 @@ class TrainConfig(Frozen):
     """Synthetic pictures whose frozen features are cached."""
     clean_share: Share = 0.25
     """Share of those that carry no anomaly, so that the segmentor meets unspoilt parts too."""
+    large_share: Share = 0.0
+    """Share of the anomalies that take a large part of the picture."""
     held_out: Share = 0.15
     """Share of the goods kept from bank and training, to set scales."""
     batch: Count = 16
@@ -140,10 +142,17 @@ class TrainConfig(Frozen):
 TINY: dict[str, Any] = {"minutes": 17.0}
 SMALL: dict[str, Any] = {
     "minutes": 75.0,
-    "pictures": 10000,
-    "segmentor_steps": 9000,
-    "refiner_steps": 1500,
-    "model": {"neck_dim": 192, "bank_tokens": 6144},
+    "pictures": 8000,
+    "segmentor_steps": 5000,
+    "refiner_steps": 1000,
+    "model": {
+        "neck_dim": 192,
+        "bank_tokens": 6144,
+        "axes": "spread",
+        "neighbourhood": 1,
+        "memory_tokens": 6144,
+        "memory_dim": 192,
+    },
 }
 FULL: dict[str, Any] = {
     "minutes": 480.0,

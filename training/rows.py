@@ -56,6 +56,7 @@ class RowMaker:
     donors: Sequence[Image]
     seed: int
     clean_share: float
+    large_share: float = 0.0
 
     @torch.no_grad()
     def batch(self, rows: NDArray[np.integer], device: torch.device) -> Batch:
@@ -77,7 +78,7 @@ class RowMaker:
         clean = vary(good.image, rng)
         if rng.random() < self.clean_share:
             return _Row(good, clean, clean, np.zeros(clean.shape[:2], bool))
-        synthetic = spoil(clean, donor, rng)
+        synthetic = spoil(clean, donor, rng, self.large_share)
         return _Row(good, clean, synthetic.image, synthetic.mask)
 
 

@@ -109,7 +109,8 @@ def _rows(
     A GPU makes features faster than a disk would give them back; a CPU makes each once.
     """
     config = run.spec.config
-    maker = RowMaker(model, goods.fitted, _donors(goods, run), config.seed, config.clean_share)
+    donors, shares = _donors(goods, run), (config.clean_share, config.large_share)
+    maker = RowMaker(model, goods.fitted, donors, config.seed, *shares)
     if fabric.device.type == "cuda":
         return maker, config.pictures
     cache = _cache(maker, run, report)

@@ -4,10 +4,11 @@ import pytest
 
 from engine.types import Image
 from training.datasets import shapes
-from training.datasets.anomalies import KINDS
+from training.datasets.anomalies import KINDS, LARGE
 from training.datasets.synthesis import SMALLEST_SHARE, VISIBLE_LEVELS, spoil, two_levels, vary
 
 SIDE = 96
+SHAPES = (shapes.islands, shapes.blob, shapes.patch, shapes.stroke, shapes.area)
 
 
 @pytest.fixture
@@ -40,6 +41,35 @@ def test_every_kind_is_drawn_and_leaves_most_of_the_part_alone(part, donor) -> N
     made = [spoil(part, donor, np.random.default_rng(s)) for s in range(150)]
     assert {m.kind for m in made} == set(KINDS)
     assert np.median([m.mask.mean() for m in made]) < 0.1
+
+
+def test_a_large_anomaly_is_marked_whole(part, donor) -> None:
+    made = [spoil(part, donor, np.random.default_rng(s), large_share=1.0) for s in range(60)]
+    assert {m.kind for m in made} == set(LARGE)
+    assert np.median([m.mask.mean() for m in made]) > 0.04
+    for m in made:
+        changed = np.abs(np.int16(m.image) - part).max(2) > VISIBLE_LEVELS
+        assert 0.4 < changed[m.mask].mean() <= 1.0
+        around = cv2.dilate(np.uint8(m.mask), np.ones((31, 31))).astype(bool)
+        assert (changed & ~around).mean() < 0.02
+
+
+def test_large_ones_are_as_many_as_asked_for(part, donor) -> None:
+    usual = {m.kind for m in (spoil(part, donor, np.random.default_rng(s)) for s in range(5))}
+    assert usual <= set(KINDS)
+    whole = [
+        spoil(part, donor, np.random.default_rng(s), large_share=0.5).mask.mean()
+        for s in range(200)
+    ]
+    assert 0.25 < np.mean(np.array(whole) > 0.04) < 0.65
+
+
+def test_what_cannot_be_seen_is_no_large_anomaly() -> None:
+    black = np.zeros((SIDE, SIDE, 3), np.uint8)
+    found = [spoil(black, black, np.random.default_rng(s), large_share=1.0) for s in range(30)]
+    unseen = [f for f in found if f.kind == "none"]
+    assert all(not f.mask.any() and not f.image.any() for f in unseen)
+    assert all(f.image[f.mask].max() > VISIBLE_LEVELS for f in found if f.kind != "none")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -84,7 +114,7 @@ def test_what_has_more_levels_is_not_binarised(part) -> None:
     assert two_levels(np.full((64, 64), 255, np.uint8)) is None
 
 
-@pytest.mark.parametrize("shape", [shapes.islands, shapes.blob, shapes.patch, shapes.stroke])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_shapes_are_soft_masks_of_the_right_size(shape) -> None:
     drawn = [shape(SIDE, np.random.default_rng(s)) for s in range(30)]
     assert {d.shape for d in drawn} == {(SIDE, SIDE)}

@@ -46,6 +46,17 @@ def blob(side: int, rng: np.random.Generator, radius: tuple[float, float] = (0.0
     return _filled(side, centre + mean_px * points @ rotation.T, soft_px=rng.uniform(0.4, 1.5))
 
 
+def area(side: int, rng: np.random.Generator) -> Shape:
+    """A large part of the picture: a turned rectangle, islands all over it, or a large blob."""
+    draw = rng.integers(3)
+    if draw == 0:
+        return blob(side, rng, radius=(0.04, 0.2))
+    if draw == 1:
+        return _soft(noise(side, int(2 ** rng.integers(1, 6)), rng) - rng.uniform(0.5, 1.5))
+    share, aspect = rng.uniform(0.01, 0.1), np.exp(rng.uniform(-1.1, 1.1))
+    return _rectangle(side, side * np.sqrt([share * aspect, share / aspect]), (0.5, 1.0), rng)
+
+
 def patch(side: int, rng: np.random.Generator) -> Shape:
     """A turned rectangle, CutPaste's patch or, when thin, its scar (Li et al., CVPR 2021)."""
     if rng.random() < 0.5:
@@ -53,10 +64,16 @@ def patch(side: int, rng: np.random.Generator) -> Shape:
         size = side * np.sqrt([area * aspect, area / aspect])
     else:
         size = side * np.array([rng.uniform(0.008, 0.05), rng.uniform(0.05, 0.22)])
-    turned = cv2.boxPoints(
-        ((rng.uniform(0, side), rng.uniform(0, side)), tuple(size), rng.uniform(0, 180))
-    )
-    return _filled(side, turned, soft_px=rng.uniform(0.3, 1.0))
+    return _rectangle(side, size, (0.3, 1.0), rng)
+
+
+def _rectangle(
+    side: int, size: NDArray[np.float64], soft_px: tuple[float, float], rng: np.random.Generator
+) -> Shape:
+    """Anywhere, turned by any angle."""
+    middle, angle = (rng.uniform(0, side), rng.uniform(0, side)), rng.uniform(0, 180)
+    corners = cv2.boxPoints((middle, tuple(size), angle))
+    return _filled(side, corners, rng.uniform(*soft_px))
 
 
 def stroke(side: int, rng: np.random.Generator) -> Shape:

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from engine.types import Image, Mask
 from training.datasets import shapes
-from training.datasets.anomalies import AT_FEATURES, KINDS, Picture
+from training.datasets.anomalies import AT_FEATURES, KINDS, LARGE, Picture
 from training.datasets.shapes import Shape
 
 VISIBLE_LEVELS = 8.0  # below this change of grey level a person sees nothing: no defect
 SMALLEST_SHARE = 16 / 256**2  # of the picture: smaller masks teach noise
+SEEN_SHARE = 0.4  # of a large anomaly must have changed visibly
 TRIES = 12
 NEAR = 16  # grey levels that count as the same, where a picture has but two
 STEEP = 12.0
@@ -27,23 +28,51 @@ class Synthetic:
     kind: str
 
 
-def spoil(image: Image, donor: Image, rng: np.random.Generator) -> Synthetic:
+def spoil(
+    image: Image, donor: Image, rng: np.random.Generator, large_share: float = 0.0
+) -> Synthetic:
     """Put one anomaly, now and then two or three, on a good picture.
 
-    ``donor`` is another picture of the same size, best of another product. Draws until the
+    ``donor`` is another picture of the same size, best of another product. As often as
+    ``large_share`` the anomaly is a large one, :func:`_large`. Draws until the
     change is visible; returns the picture unspoilt, with an empty mask, if ``TRIES`` draws
     were not (a picture that is all black, say).
     """
+    large = large_share > 0 and rng.random() < large_share
     for _ in range(TRIES):
-        kind = str(rng.choice(list(KINDS)))
-        spoilt = image.astype(np.float32)
-        for _ in range(1 + int(rng.random() < 0.25) + int(rng.random() < 0.1)):
-            spoilt = _once(kind, spoilt, donor.astype(np.float32), rng)
-        result = np.clip(np.round(_as_seen_by(image, spoilt)), 0, 255).astype(np.uint8)
-        mask = np.maximum.reduce(cv2.split(cv2.absdiff(result, image))) > VISIBLE_LEVELS
-        if mask.mean() >= SMALLEST_SHARE:
-            return Synthetic(result, mask, kind)
+        found = (_large if large else _usual)(image, donor.astype(np.float32), rng)
+        if found.mask.mean() >= SMALLEST_SHARE:
+            return found
     return Synthetic(image, np.zeros(image.shape[:2], bool), "none")
+
+
+def _usual(image: Image, donor: Picture, rng: np.random.Generator) -> Synthetic:
+    """Damage of any kind, marked where it shows."""
+    kind = str(rng.choice(list(KINDS)))
+    spoilt = image.astype(np.float32)
+    for _ in range(1 + int(rng.random() < 0.25) + int(rng.random() < 0.1)):
+        spoilt = _once(kind, spoilt, donor, rng)
+    result = _as_seen_by(image, spoilt)
+    return Synthetic(result, _changed(result, image), kind)
+
+
+def _large(image: Image, donor: Picture, rng: np.random.Generator) -> Synthetic:
+    """A part of another look, a tenth of the picture and more, marked whole.
+
+    People mark worn, stained or uneven places as areas, not by the pixels that differ; an empty
+    mask where too few do.
+    """
+    kind = str(rng.choice(LARGE))
+    shape = shapes.area(image.shape[0], rng)
+    result = _as_seen_by(image, KINDS[kind][0](image.astype(np.float32), shape, donor, rng))
+    mask = shape > 0.5
+    seen = mask.any() and _changed(result, image)[mask].mean() > SEEN_SHARE
+    return Synthetic(result, mask & seen, kind)
+
+
+def _changed(result: Image, image: Image) -> Mask:
+    levels = np.maximum.reduce(cv2.split(cv2.absdiff(result, image)))
+    return np.asarray(levels > VISIBLE_LEVELS)
 
 
 def vary(image: Image, rng: np.random.Generator) -> Image:
@@ -53,8 +82,12 @@ def vary(image: Image, rng: np.random.Generator) -> Image:
     return np.round(level).astype(np.uint8)[image]
 
 
-def _as_seen_by(image: Image, spoilt: Picture) -> Picture:
+def _as_seen_by(image: Image, spoilt: Picture) -> Image:
     """A grey camera sees no colour, and where a picture was binarised a defect was, too."""
+    return np.clip(np.round(_through(image, spoilt)), 0, 255).astype(np.uint8)
+
+
+def _through(image: Image, spoilt: Picture) -> Picture:
     is_grey = bool(
         (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()
     )
