@@ -56,6 +56,9 @@ def train(
         int | None,
         typer.Option(min=1, help="Steps without a better training loss after which a stage ends."),
     ] = None,
+    mlflow: Annotated[
+        str, typer.Option(help="MLflow tracking URI that figures go to besides TensorBoard.")
+    ] = "",
     device: Device = "auto",
     add_product: Annotated[
         str, typer.Option(help="Product to add to the finished run --base; the others stay as is.")
@@ -96,6 +99,7 @@ def train(
     fabric = launched(spec.config, device)
     with fabric.rank_zero_first():
         run = open_run(out, spec)
+    run.mlflow = mlflow
     with progress() as report:
         bundle = run_stages(run, report, fabric)
     if fabric.is_global_zero:

@@ -143,6 +143,7 @@ TINY: dict[str, Any] = {"minutes": 17.0}
 SMALL: dict[str, Any] = {
     "minutes": 75.0,
     "pictures": 8000,
+    "large_share": 0.15,
     "segmentor_steps": 5000,
     "refiner_steps": 1000,
     "model": {

@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn, optim
 
 from engine.types import InputError
@@ -19,6 +17,7 @@ from training.processes import launched
 from training.report import Report
 from training.run import Run
 from training.seeds import stream
+from training.tracking import log_of
 
 CHECKPOINT_EVERY = 200
 LOG_EVERY = 10
@@ -71,7 +70,7 @@ def fit(
     step = run.restore(model, optimiser, stage.name, average, plateau)
     began = run.share_at_stage_start()
     module, optimiser = fabric.setup(_Asked(model), optimiser)
-    with _log_of(run, stage.name) as log:
+    with log_of(run, stage.name) as log:
         while (progress := fabric.broadcast(_progress(step / steps, began, until_share, run))) < 1:
             rate = config.learning_rate * schedule(progress)
             _set_rate(optimiser, rate)
@@ -115,16 +114,6 @@ class _Asked(nn.Module):
 
     def forward(self, question: Callable[[Any], Tensor]) -> Tensor:
         return question(self.model)
-
-
-@contextmanager
-def _log_of(run: Run, stage: str) -> Iterator[TensorBoardLogger]:
-    """``RUN/log/<stage>``, for TensorBoard; a resumed stage goes on in a file of its own."""
-    log = TensorBoardLogger(run.folder, name="log", version=stage)
-    try:
-        yield log
-    finally:
-        log.finalize("success")
 
 
 def schedule(progress: float) -> float:

@@ -54,7 +54,8 @@ class Kept(Protocol):
 class Run:
     """The folder of one run, with a clock that goes on where the last sitting stopped it.
 
-    Of several processes one ``writes``.
+    Of several processes one ``writes``. ``mlflow`` is where figures go besides TensorBoard, an
+    MLflow tracking URI: it decides nothing, and is no part of the specification.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Run:
     ) -> None:
         self.folder, self.spec, self._clock = folder, spec, clock
         self.writes = True
+        self.mlflow = ""
         self.state = _read_state(folder / "state.json")
         self._started = clock() - self.state.seconds
         self._checkpoint = folder / "checkpoint.safetensors"
@@ -103,6 +105,11 @@ class Run:
         """Write a JSON file into the run's folder, whole or not at all."""
         if self.writes:
             _write_text(self.folder / name, json.dumps(said, indent=2))
+
+    def noted(self, name: str) -> dict[str, Any]:
+        """What :meth:`note` wrote under that name; empty if nothing."""
+        path = self.folder / name
+        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
     def save(
         self,
@@ -199,7 +206,7 @@ def _refuse_other(path: Path, spec: RunSpec) -> None:
         there = RunSpec.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise InputError(f"{path} is damaged: give a new --out.") from error
-    ours, theirs = (_leaves(s.model_dump(mode="json")) for s in (spec, there))
+    ours, theirs = (leaves(s.model_dump(mode="json")) for s in (spec, there))
     changed = sorted(k for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k))
     if changed:
         raise InputError(
@@ -208,11 +215,12 @@ def _refuse_other(path: Path, spec: RunSpec) -> None:
         )
 
 
-def _leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A tree of settings as one level: ``{"model.width": 96, …}``."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         nested = isinstance(value, dict)
-        flat |= _leaves(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
+        flat |= leaves(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
     return flat
 
 
