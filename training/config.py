@@ -119,6 +119,8 @@ class TrainConfig(Frozen):
     """Share of those that carry no anomaly, so that the segmentor meets unspoilt parts too."""
     large_share: Share = 0.0
     """Share of the anomalies that take a large part of the picture."""
+    on_part_share: Share = 0.0
+    """Share of them that is put on the part, where one lies on a plain background."""
     held_out: Share = 0.15
     """Share of the goods kept from bank and training, to set scales."""
     batch: Count = 16
@@ -144,6 +146,7 @@ SMALL: dict[str, Any] = {
     "minutes": 75.0,
     "pictures": 8000,
     "large_share": 0.15,
+    "on_part_share": 0.8,
     "segmentor_steps": 5000,
     "refiner_steps": 1000,
     "model": {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.types import Image, Mask
-from training.datasets.synthesis import spoil, vary
+from training.datasets.synthesis import USUAL, Habits, spoil, vary
 from training.losses import soft_target
 from training.model.bank import Answer
 from training.model.promptmad import Features, PromptMAD
@@ -56,7 +56,7 @@ class RowMaker:
     donors: Sequence[Image]
     seed: int
     clean_share: float
-    large_share: float = 0.0
+    habits: Habits = USUAL
 
     @torch.no_grad()
     def batch(self, rows: NDArray[np.integer], device: torch.device) -> Batch:
@@ -78,7 +78,7 @@ class RowMaker:
         clean = vary(good.image, rng)
         if rng.random() < self.clean_share:
             return _Row(good, clean, clean, np.zeros(clean.shape[:2], bool))
-        synthetic = spoil(clean, donor, rng, self.large_share)
+        synthetic = spoil(clean, donor, rng, self.habits)
         return _Row(good, clean, synthetic.image, synthetic.mask)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from engine.types import Image, Mask
 from training.datasets import shapes
 from training.datasets.anomalies import AT_FEATURES, KINDS, LARGE, Picture
+from training.datasets.foreground import foreground
 from training.datasets.shapes import Shape
 
 VISIBLE_LEVELS = 8.0  # below this change of grey level a person sees nothing: no defect
@@ -28,42 +29,55 @@ class Synthetic:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How often an anomaly is a large one, and how often it is put on the part, not beside it."""
+
+    large: float = 0.0
+    on_part: float = 0.0
+
+
+USUAL = Habits()
+
+
 def spoil(
-    image: Image, donor: Image, rng: np.random.Generator, large_share: float = 0.0
+    image: Image, donor: Image, rng: np.random.Generator, habits: Habits = USUAL
 ) -> Synthetic:
     """Put one anomaly, now and then two or three, on a good picture.
 
-    ``donor`` is another picture of the same size, best of another product. As often as
-    ``large_share`` the anomaly is a large one, :func:`_large`. Draws until the
+    ``donor`` is another picture of the same size, best of another product. Draws until the
     change is visible; returns the picture unspoilt, with an empty mask, if ``TRIES`` draws
     were not (a picture that is all black, say).
     """
-    large = large_share > 0 and rng.random() < large_share
+    large = habits.large > 0 and rng.random() < habits.large
+    part = foreground(image) if habits.on_part and rng.random() < habits.on_part else None
     for _ in range(TRIES):
-        found = (_large if large else _usual)(image, donor.astype(np.float32), rng)
+        found = (_large if large else _usual)(image, donor.astype(np.float32), part, rng)
         if found.mask.mean() >= SMALLEST_SHARE:
             return found
     return Synthetic(image, np.zeros(image.shape[:2], bool), "none")
 
 
-def _usual(image: Image, donor: Picture, rng: np.random.Generator) -> Synthetic:
+def _usual(image: Image, donor: Picture, part: Mask | None, rng: np.random.Generator) -> Synthetic:
     """Damage of any kind, marked where it shows."""
     kind = str(rng.choice(list(KINDS)))
     spoilt = image.astype(np.float32)
     for _ in range(1 + int(rng.random() < 0.25) + int(rng.random() < 0.1)):
-        spoilt = _once(kind, spoilt, donor, rng)
+        spoilt = _once(kind, spoilt, donor, part, rng)
     result = _as_seen_by(image, spoilt)
     return Synthetic(result, _changed(result, image), kind)
 
 
-def _large(image: Image, donor: Picture, rng: np.random.Generator) -> Synthetic:
-    """A part of another look, a tenth of the picture and more, marked whole.
+def _large(image: Image, donor: Picture, part: Mask | None, rng: np.random.Generator) -> Synthetic:
+    """A place of another look, a tenth of the picture and more, marked whole.
 
     People mark worn, stained or uneven places as areas, not by the pixels that differ; an empty
     mask where too few do.
     """
     kind = str(rng.choice(LARGE))
     shape = shapes.area(image.shape[0], rng)
+    if part is not None:
+        shape = shape * part
     result = _as_seen_by(image, KINDS[kind][0](image.astype(np.float32), shape, donor, rng))
     mask = shape > 0.5
     seen = mask.any() and _changed(result, image)[mask].mean() > SEEN_SHARE
@@ -118,9 +132,13 @@ def _binarised(seen: Shape, grey: NDArray[np.uint8], low: int, high: int) -> Sha
     return np.where(np.abs(seen - grey) > 1, steep, seen).astype(np.float32)
 
 
-def _once(kind: str, picture: Picture, donor: Picture, rng: np.random.Generator) -> Picture:
+def _once(
+    kind: str, picture: Picture, donor: Picture, part: Mask | None, rng: np.random.Generator
+) -> Picture:
     draw, its_shapes = KINDS[kind]
     shape = its_shapes[int(rng.integers(len(its_shapes)))](picture.shape[0], rng)
     if rng.random() < AT_FEATURES.get(kind, 0.0):
         shape = shapes.moved(shape, shapes.feature(shapes.grey(picture), rng))
+    elif part is not None:
+        shape = shapes.moved(shape, shapes.inside(part, rng))
     return draw(picture, shape, donor, rng)
