@@ -104,6 +104,14 @@ class LossConfig(Frozen):
     refined: float = 0.5
 
 
+class DamageConfig(Frozen):
+    """Of the synthetic anomalies, the shares that take a large part of the picture, and that are
+    put on the part where one lies on a plain background."""
+
+    large: Share = 0.0
+    on_part: Share = 0.0
+
+
 class TrainConfig(Frozen):
     """One run. ``minutes`` bound training (scales and export come after, about a minute);
     ``segmentor_steps`` and ``refiner_steps`` end a stage earlier."""
@@ -117,10 +125,7 @@ class TrainConfig(Frozen):
     """Synthetic pictures whose frozen features are cached."""
     clean_share: Share = 0.25
     """Share of those that carry no anomaly, so that the segmentor meets unspoilt parts too."""
-    large_share: Share = 0.0
-    """Share of the anomalies that take a large part of the picture."""
-    on_part_share: Share = 0.0
-    """Share of them that is put on the part, where one lies on a plain background."""
+    damage: DamageConfig = DamageConfig()
     held_out: Share = 0.15
     """Share of the goods kept from bank and training, to set scales."""
     batch: Count = 16
@@ -145,8 +150,7 @@ TINY: dict[str, Any] = {"minutes": 17.0}
 SMALL: dict[str, Any] = {
     "minutes": 75.0,
     "pictures": 8000,
-    "large_share": 0.15,
-    "on_part_share": 0.8,
+    "damage": {"large": 0.15, "on_part": 0.8},
     "segmentor_steps": 5000,
     "refiner_steps": 1000,
     "model": {

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.types import Image, Mask
-from training.datasets.synthesis import USUAL, Habits, spoil, vary
+from training.config import DamageConfig
+from training.datasets.synthesis import ANYWHERE, spoil, vary
 from training.losses import soft_target
 from training.model.bank import Answer
 from training.model.promptmad import Features, PromptMAD
@@ -56,7 +57,7 @@ class RowMaker:
     donors: Sequence[Image]
     seed: int
     clean_share: float
-    habits: Habits = USUAL
+    damage: DamageConfig = ANYWHERE
 
     @torch.no_grad()
     def batch(self, rows: NDArray[np.integer], device: torch.device) -> Batch:
@@ -78,7 +79,7 @@ class RowMaker:
         clean = vary(good.image, rng)
         if rng.random() < self.clean_share:
             return _Row(good, clean, clean, np.zeros(clean.shape[:2], bool))
-        synthetic = spoil(clean, donor, rng, self.habits)
+        synthetic = spoil(clean, donor, rng, self.damage)
         return _Row(good, clean, synthetic.image, synthetic.mask)
 
 

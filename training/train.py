@@ -14,7 +14,6 @@ from training.cache import FeatureCache
 from training.datasets.dataset import read_dataset
 from training.datasets.sample import Sample
 from training.datasets.suspects import write_ranked
-from training.datasets.synthesis import Habits
 from training.datasets.textures import read_textures
 from training.export import describe_backbone, export_bundle
 from training.fit import fit
@@ -110,8 +109,8 @@ def _rows(
     A GPU makes features faster than a disk would give them back; a CPU makes each once.
     """
     config = run.spec.config
-    donors, habits = _donors(goods, run), Habits(config.large_share, config.on_part_share)
-    maker = RowMaker(model, goods.fitted, donors, config.seed, config.clean_share, habits)
+    donors, damage = _donors(goods, run), config.damage
+    maker = RowMaker(model, goods.fitted, donors, config.seed, config.clean_share, damage)
     if fabric.device.type == "cuda":
         return maker, config.pictures
     cache = _cache(maker, run, report)

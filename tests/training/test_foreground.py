@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from engine.types import Image
+from training.config import DamageConfig
 from training.datasets.foreground import foreground
-from training.datasets.synthesis import Habits, spoil
+from training.datasets.synthesis import spoil
 
 SIDE = 128
 
@@ -56,8 +57,8 @@ def test_damage_may_be_put_on_the_part(large: float) -> None:
 
     def on_part(share: float) -> float:
         """Share of the spoilt pixels that lie on the part, or near it."""
-        habits = Habits(large, share)
-        made = [spoil(image, donor, np.random.default_rng(s), habits) for s in range(40)]
+        wanted = DamageConfig(large=large, on_part=share)
+        made = [spoil(image, donor, np.random.default_rng(s), wanted) for s in range(40)]
         return float(np.mean([m.mask[near].sum() / m.mask.sum() for m in made if m.mask.any()]))
 
     assert on_part(1.0) > 0.85

@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 
 from engine.types import Image
+from training.config import DamageConfig
 from training.datasets import shapes
 from training.datasets.anomalies import KINDS, LARGE
 from training.datasets.synthesis import (
     SMALLEST_SHARE,
     VISIBLE_LEVELS,
-    Habits,
     spoil,
     two_levels,
     vary,
@@ -51,7 +51,9 @@ def test_every_kind_is_drawn_and_leaves_most_of_the_part_alone(part, donor) -> N
 
 
 def test_a_large_anomaly_is_marked_whole(part, donor) -> None:
-    made = [spoil(part, donor, np.random.default_rng(s), Habits(large=1.0)) for s in range(60)]
+    made = [
+        spoil(part, donor, np.random.default_rng(s), DamageConfig(large=1.0)) for s in range(60)
+    ]
     assert {m.kind for m in made} == set(LARGE)
     assert np.median([m.mask.mean() for m in made]) > 0.04
     for m in made:
@@ -65,7 +67,7 @@ def test_large_ones_are_as_many_as_asked_for(part, donor) -> None:
     usual = {m.kind for m in (spoil(part, donor, np.random.default_rng(s)) for s in range(5))}
     assert usual <= set(KINDS)
     whole = [
-        spoil(part, donor, np.random.default_rng(s), Habits(large=0.5)).mask.mean()
+        spoil(part, donor, np.random.default_rng(s), DamageConfig(large=0.5)).mask.mean()
         for s in range(200)
     ]
     assert 0.25 < np.mean(np.array(whole) > 0.04) < 0.65
@@ -73,7 +75,9 @@ def test_large_ones_are_as_many_as_asked_for(part, donor) -> None:
 
 def test_what_cannot_be_seen_is_no_large_anomaly() -> None:
     black = np.zeros((SIDE, SIDE, 3), np.uint8)
-    found = [spoil(black, black, np.random.default_rng(s), Habits(large=1.0)) for s in range(30)]
+    found = [
+        spoil(black, black, np.random.default_rng(s), DamageConfig(large=1.0)) for s in range(30)
+    ]
     unseen = [f for f in found if f.kind == "none"]
     assert all(not f.mask.any() and not f.image.any() for f in unseen)
     assert all(f.image[f.mask].max() > VISIBLE_LEVELS for f in found if f.kind != "none")

@@ -73,7 +73,7 @@ def preview(
     out: Annotated[Path, typer.Option(help="The picture to write, such as sheet.png.")],
     products: Products = "",
     config: Annotated[
-        str, typer.Option(help="Configuration, for its size.")
+        str, typer.Option(help="Configuration, for its size and its damage.")
     ] = "promptmad-bank-tiny",
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 0,
     textures: Annotated[
@@ -86,12 +86,13 @@ def preview(
     from training.datasets.preview import draw_sheet
     from training.datasets.textures import read_textures
 
-    side = config_named(config).model.input_px
+    chosen = config_named(config)
+    side = chosen.model.input_px
     read = read_dataset(data)
     samples = read.train_goods(read.chosen(names(products)))
     lent = read_textures(textures, side) if textures else []
     with progress() as report:
-        draw_sheet(samples, lent, side, seed, out, report)
+        draw_sheet(samples, lent, chosen, seed, out, report)
     typer.echo(str(out))
 
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from engine.files import whole_file
 from engine.types import Image, Mask
+from training.config import TrainConfig
 from training.datasets.sample import Sample, load
 from training.datasets.synthesis import spoil, vary
 from training.report import Report
@@ -21,15 +22,16 @@ DPI = 120
 def draw_sheet(
     samples: Sequence[Sample],
     textures: Sequence[Image],
-    side: int,
+    config: TrainConfig,
     seed: int,
     out: Path,
     report: Report,
 ) -> None:
     """A row a product: a good part, then parts spoilt, masks outlined and kinds named.
 
-    Pictures have the ``side`` that the model will see. Without ``textures`` the goods lend theirs.
+    Pictures have the size that the model will see. Without ``textures`` the goods lend theirs.
     """
+    side = config.model.input_px
     products = list(dict.fromkeys(s.product for s in samples))
     figure = Figure(figsize=((1 + SPOILT) * INCHES, len(products) * 1.15 * INCHES), dpi=DPI)
     grid = figure.subplots(len(products), 1 + SPOILT, squeeze=False)
@@ -42,7 +44,7 @@ def draw_sheet(
             good = load(own[int(rng.integers(len(own)))], side)
             other = int(rng.integers(len(textures or samples)))
             donor = textures[other] if textures else load(samples[other], side)
-            spoilt = spoil(vary(good, rng), donor, rng)
+            spoilt = spoil(vary(good, rng), donor, rng, config.damage)
             _show(axes, spoilt.image, spoilt.mask, spoilt.kind)
     figure.tight_layout(pad=0.4)
     with whole_file(out) as part:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.types import Image, Mask
+from training.config import DamageConfig
 from training.datasets import shapes
 from training.datasets.anomalies import AT_FEATURES, KINDS, LARGE, Picture
 from training.datasets.foreground import foreground
@@ -18,6 +19,7 @@ SEEN_SHARE = 0.4  # of a large anomaly must have changed visibly
 TRIES = 12
 NEAR = 16  # grey levels that count as the same, where a picture has but two
 STEEP = 12.0
+ANYWHERE = DamageConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +31,8 @@ class Synthetic:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """How often an anomaly is a large one, and how often it is put on the part, not beside it."""
-
-    large: float = 0.0
-    on_part: float = 0.0
-
-
-USUAL = Habits()
-
-
 def spoil(
-    image: Image, donor: Image, rng: np.random.Generator, habits: Habits = USUAL
+    image: Image, donor: Image, rng: np.random.Generator, wanted: DamageConfig = ANYWHERE
 ) -> Synthetic:
     """Put one anomaly, now and then two or three, on a good picture.
 
@@ -49,8 +40,8 @@ def spoil(
     change is visible; returns the picture unspoilt, with an empty mask, if ``TRIES`` draws
     were not (a picture that is all black, say).
     """
-    large = habits.large > 0 and rng.random() < habits.large
-    part = foreground(image) if habits.on_part and rng.random() < habits.on_part else None
+    large = wanted.large > 0 and rng.random() < wanted.large
+    part = foreground(image) if wanted.on_part and rng.random() < wanted.on_part else None
     for _ in range(TRIES):
         found = (_large if large else _usual)(image, donor.astype(np.float32), part, rng)
         if found.mask.mean() >= SMALLEST_SHARE:
