@@ -105,11 +105,19 @@ class LossConfig(Frozen):
 
 
 class DamageConfig(Frozen):
-    """Of the synthetic anomalies, the shares that take a large part of the picture, and that are
-    put on the part where one lies on a plain background."""
+    """Shares of the synthetic anomalies. ``worn``, ``faint`` and ``crack`` are marked whole, all
+    others where they show; ``on_part`` is put on the part where one lies on a plain background."""
 
-    large: Share = 0.0
+    worn: Share = 0.0
+    faint: Share = 0.0
+    crack: Share = 0.0
     on_part: Share = 0.0
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> Self:
+        if self.worn + self.faint + self.crack > 1:
+            raise ValueError("worn, faint and crack are more than all anomalies together")
+        return self
 
 
 class TrainConfig(Frozen):
@@ -150,7 +158,7 @@ TINY: dict[str, Any] = {"minutes": 17.0}
 SMALL: dict[str, Any] = {
     "minutes": 75.0,
     "pictures": 8000,
-    "damage": {"large": 0.15, "on_part": 0.8},
+    "damage": {"worn": 0.05, "faint": 0.15, "crack": 0.15, "on_part": 0.8},
     "segmentor_steps": 5000,
     "refiner_steps": 1000,
     "model": {

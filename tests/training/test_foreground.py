@@ -50,14 +50,14 @@ def test_what_fills_the_picture_has_no_foreground(draw) -> None:
     assert foreground(draw()) is None
 
 
-@pytest.mark.parametrize("large", [0.0, 1.0])
-def test_damage_may_be_put_on_the_part(large: float) -> None:
+@pytest.mark.parametrize("kind", ["worn", "faint", None])
+def test_damage_may_be_put_on_the_part(kind: str | None) -> None:
     image, part = _bar()
     donor, near = _texture(), cv2.dilate(np.uint8(part), np.ones((21, 21))).astype(bool)
 
     def on_part(share: float) -> float:
         """Share of the spoilt pixels that lie on the part, or near it."""
-        wanted = DamageConfig(large=large, on_part=share)
+        wanted = DamageConfig.model_validate({"on_part": share} | ({kind: 1.0} if kind else {}))
         made = [spoil(image, donor, np.random.default_rng(s), wanted) for s in range(40)]
         return float(np.mean([m.mask[near].sum() / m.mask.sum() for m in made if m.mask.any()]))
 

@@ -5,17 +5,23 @@ import pytest
 from engine.types import Image
 from training.config import DamageConfig
 from training.datasets import shapes
-from training.datasets.anomalies import KINDS, LARGE
-from training.datasets.synthesis import (
-    SMALLEST_SHARE,
-    VISIBLE_LEVELS,
-    spoil,
-    two_levels,
-    vary,
-)
+from training.datasets.anomalies import KINDS
+from training.datasets.ribbons import band, beyond, crack
+from training.datasets.seen import VISIBLE_LEVELS, grain, two_levels
+from training.datasets.synthesis import SMALLEST_SHARE, Synthetic, spoil, vary
+from training.datasets.whole import WHOLE
 
 SIDE = 96
-SHAPES = (shapes.islands, shapes.blob, shapes.patch, shapes.stroke, shapes.area)
+SHAPES = (
+    shapes.islands,
+    shapes.blob,
+    shapes.patch,
+    shapes.stroke,
+    shapes.area,
+    band,
+    crack,
+    beyond,
+)
 
 
 @pytest.fixture
@@ -50,37 +56,48 @@ def test_every_kind_is_drawn_and_leaves_most_of_the_part_alone(part, donor) -> N
     assert np.median([m.mask.mean() for m in made]) < 0.1
 
 
-def test_a_large_anomaly_is_marked_whole(part, donor) -> None:
-    made = [
-        spoil(part, donor, np.random.default_rng(s), DamageConfig(large=1.0)) for s in range(60)
-    ]
-    assert {m.kind for m in made} == set(LARGE)
-    assert np.median([m.mask.mean() for m in made]) > 0.04
-    for m in made:
-        changed = np.abs(np.int16(m.image) - part).max(2) > VISIBLE_LEVELS
-        assert 0.4 < changed[m.mask].mean() <= 1.0
+@pytest.mark.parametrize("kind", WHOLE)
+def test_some_damage_is_marked_whole(part, donor, kind) -> None:
+    wanted = DamageConfig.model_validate({kind: 1.0})
+    made = [spoil(part, donor, np.random.default_rng(s), wanted) for s in range(60)]
+    whole = [m for m in made if m.kind == kind]
+    assert len(whole) > 40  # the others did not show
+    for m in whole:
+        change = np.abs(np.int16(m.image) - part).max(2)
         around = cv2.dilate(np.uint8(m.mask), np.ones((31, 31))).astype(bool)
-        assert (changed & ~around).mean() < 0.02
+        assert change[m.mask].mean() > 2
+        assert (change[~around] > VISIBLE_LEVELS).sum() < 0.02 * change.size
 
 
-def test_large_ones_are_as_many_as_asked_for(part, donor) -> None:
-    usual = {m.kind for m in (spoil(part, donor, np.random.default_rng(s)) for s in range(5))}
-    assert usual <= set(KINDS)
-    whole = [
-        spoil(part, donor, np.random.default_rng(s), DamageConfig(large=0.5)).mask.mean()
-        for s in range(200)
-    ]
-    assert 0.25 < np.mean(np.array(whole) > 0.04) < 0.65
+def test_each_kind_has_its_own_look(part, donor) -> None:
+    def made(kind: str) -> list[Synthetic]:
+        wanted = DamageConfig.model_validate({kind: 1.0})
+        found = [spoil(part, donor, np.random.default_rng(s), wanted) for s in range(60)]
+        return [f for f in found if f.kind == kind]
+
+    step = lambda f: np.abs(np.int16(f.image) - part).max(2)[f.mask].mean()  # noqa: E731
+    assert np.median([m.mask.mean() for m in made("worn")]) > 0.04
+    assert np.median([m.mask.mean() for m in made("crack")]) < 0.02
+    faint, worn = (np.median([step(m) for m in made(kind)]) for kind in ("faint", "worn"))
+    assert faint < 0.6 * worn
 
 
-def test_what_cannot_be_seen_is_no_large_anomaly() -> None:
+def test_shares_are_kept(part, donor) -> None:
+    wanted = DamageConfig(faint=0.3, crack=0.2)
+    kinds = [spoil(part, donor, np.random.default_rng(s), wanted).kind for s in range(300)]
+    assert 0.2 < kinds.count("faint") / 300 < 0.36
+    assert 0.12 < kinds.count("crack") / 300 < 0.28
+    assert "worn" not in kinds
+    with pytest.raises(ValueError, match="more than all anomalies together"):
+        DamageConfig(worn=0.5, faint=0.4, crack=0.2)
+
+
+def test_what_cannot_be_seen_is_no_damage() -> None:
     black = np.zeros((SIDE, SIDE, 3), np.uint8)
-    found = [
-        spoil(black, black, np.random.default_rng(s), DamageConfig(large=1.0)) for s in range(30)
-    ]
-    unseen = [f for f in found if f.kind == "none"]
-    assert all(not f.mask.any() and not f.image.any() for f in unseen)
-    assert all(f.image[f.mask].max() > VISIBLE_LEVELS for f in found if f.kind != "none")
+    wanted = DamageConfig(worn=0.3, faint=0.4, crack=0.3)
+    for seed in range(40):
+        found = spoil(black, black, np.random.default_rng(seed), wanted)
+        assert found.mask.any() == found.image.any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -117,6 +134,21 @@ def test_a_binarised_picture_stays_binarised(donor) -> None:
     changed = np.concatenate([s.image[..., 0][s.mask] for s in spoilt])
     assert ((changed > 30) & (changed < 225)).mean() < 0.25  # narrow edges
     assert {5, 250} <= set(changed.tolist())
+
+
+def test_a_binarised_picture_shows_nothing_faint(donor) -> None:
+    image, wanted = _tracks(5, 250), DamageConfig(faint=1.0)
+    made = [spoil(image, donor, np.random.default_rng(s), wanted) for s in range(20)]
+    assert not [m for m in made if m.kind == "faint" and not (m.image != image).any()]
+
+
+def test_grain_is_how_rough_a_picture_is() -> None:
+    rng, flat = np.random.default_rng(0), np.full((SIDE, SIDE, 3), 120.0)
+    rough = [np.uint8(flat + rng.normal(0, s, (SIDE, SIDE, 1))) for s in (0, 4, 12)]
+    smooth, some, much = (grain(r) for r in rough)
+    assert smooth == pytest.approx(0.5, abs=1e-3)
+    assert 3 < some < 6
+    assert 9 < much < 15
 
 
 def test_what_has_more_levels_is_not_binarised(part) -> None:

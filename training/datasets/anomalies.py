@@ -118,9 +118,6 @@ KINDS: dict[str, tuple[Kind, tuple[Callable[[int, Rng], Shape], ...]]] = {
 }
 """Each kind with the shapes it takes."""
 
-LARGE = ("paste", "texture", "tint", "shade", "bump", "erase", "shift")
-"""Kinds that may take a large part of a picture."""
-
 AT_FEATURES = {"erase": 0.8, "cover": 0.8, "shift": 0.6, "smear": 0.5, "paste": 0.3}
 """How often a kind is put where there is something to see, instead of anywhere."""
 
