@@ -1,0 +1,105 @@
+"""Masks to and from COCO."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.training.photographs import (
+    SIDE,
+    call,
+    findings,
+    photograph,
+    write,
+    write_parts,
+)
+from training.datasets.dataset import read_dataset
+from training.datasets.sample import load_mask
+
+
+def test_coco_goes_out_and_comes_in_again(tmp_path: Path) -> None:
+    data = write_parts(tmp_path / "data", train=4, test=3)
+    two = data / "plate/ground_truth/white spot/001_mask.png"
+    mask = cv2.imread(str(two), cv2.IMREAD_GRAYSCALE)
+    mask[80, 80] = 255  # a region of one pixel
+    mask[15:18, 20:23] = 0  # and a hole
+    write(two, mask)
+    said = call("to-coco", data, "--out", tmp_path / "all.json")
+    assert said.exit_code == 0, said.output
+    out = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    assert len(out["images"]) == 10
+    assert [a["area"] for a in out["annotations"]] == [30 * 20, 30 * 21 - 9, 1, 30 * 22]
+    assert out["annotations"][0]["bbox"] == [10, 10, 30, 20]
+
+    options = ["--images", data, "--product", "plate", "--out", tmp_path / "again"]
+    said = call("from-coco", tmp_path / "all.json", *options)
+    assert said.exit_code == 0, said.output
+    again = read_dataset(tmp_path / "again")
+    assert again.layout == "manifest"
+    assert {s.label for s in again.samples} == {"good", "white spot"}
+    defects = [s for s in again.test("plate") if s.is_defective]
+    np.testing.assert_array_equal(load_mask(defects[1], SIDE), mask > 0)
+    assert findings(tmp_path / "again")[0].words.startswith("0 good pictures")
+
+
+def test_coco_of_polygons(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", photograph(1))
+    square = [10, 20, 30, 20, 30, 50, 10, 50]
+    content = {
+        "images": [{"id": 7, "file_name": "a.png", "width": SIDE, "height": SIDE}],
+        "categories": [{"id": 2, "name": "dent"}],
+        "annotations": [{"image_id": 7, "category_id": 2, "segmentation": [square]}],
+    }
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    options = ["--images", tmp_path, "--product", "plate", "--out", tmp_path / "out"]
+    assert call("from-coco", tmp_path / "c.json", *options).exit_code == 0
+    (sample,) = read_dataset(tmp_path / "out").samples
+    assert (sample.label, sample.split) == ("dent", "test")
+    drawn = load_mask(sample, SIDE)
+    assert drawn is not None
+    assert drawn[20:50, 10:30].all()
+    assert drawn.sum() == 20 * 30
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "is no COCO file"),
+        ('{"images": [{"id": 1}]}', "images.0.file_name"),
+        (
+            '{"images": [{"id": 1, "file_name": "b.png", "width": 9, "height": 9}]}',
+            "There is no picture",
+        ),
+    ],
+)
+def test_what_is_no_coco_is_told(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "c.json").write_text(content)
+    options = ["--images", tmp_path, "--product", "plate", "--out", tmp_path / "out"]
+    said = call("from-coco", tmp_path / "c.json", *options)
+    assert said.exit_code == 2
+    assert words in " ".join(said.output.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_coco_writes_nothing_outside_and_nothing_by_halves(tmp_path: Path) -> None:
+    picture = tmp_path / "shop" / "a.png"
+    write(picture, photograph(1))
+    entry = {"id": 1, "file_name": str(picture), "width": SIDE, "height": SIDE}
+    content = {
+        "images": [entry],
+        "categories": [{"id": 2, "name": "dent"}],
+        "annotations": [{"image_id": 1, "category_id": 2, "segmentation": [[1, 1, 9, 1, 9, 9]]}],
+    }
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    options = ["--images", tmp_path, "--product", "plate", "--out", tmp_path / "out"]
+    assert call("from-coco", tmp_path / "c.json", *options).exit_code == 0
+    assert [p.name for p in picture.parent.iterdir()] == ["a.png"]
+    assert [p.name for p in (tmp_path / "out" / "masks").iterdir()] == ["1_a_mask.png"]
+
+    content["images"] = [entry, entry | {"id": 2, "file_name": "gone.png"}]
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    options[-1] = tmp_path / "other"
+    assert call("from-coco", tmp_path / "c.json", *options).exit_code == 2
+    assert not (tmp_path / "other").exists()

@@ -1,0 +1,105 @@
+"""Data sets in every layout: what they hold, what is refused, and freezing one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.types import InputError, UnknownProductError
+from tests.training.micro import write_goods
+from tests.training.photographs import (
+    SIDE,
+    as_btad,
+    as_manifest,
+    as_visa,
+    call,
+    photograph,
+    write,
+    write_parts,
+)
+from training.datasets.dataset import Dataset, read_dataset, snapshot_sha256
+from training.datasets.sample import load_mask
+
+
+@pytest.mark.parametrize(
+    ("rearrange", "layout", "defect"),
+    [
+        (lambda data: None, "MVTec-AD", "white spot"),
+        (as_btad, "BTAD", "ko"),
+        (as_visa, "VisA", "anomaly"),
+        (as_manifest, "manifest", "white spot"),
+    ],
+)
+def test_a_layout_is_known_by_what_lies_there(
+    tmp_path: Path, rearrange: Callable[[Path], None], layout: str, defect: str
+) -> None:
+    rearrange(write_parts(tmp_path, train=9, test=3))
+    dataset = read_dataset(tmp_path)
+    assert dataset.layout == layout
+    assert dataset.products() == dataset.products("test") == ["plate"]
+    assert len(dataset.train_goods(["plate"])) == 9
+    test = dataset.test("plate")
+    assert [s.label for s in test if s.is_defective] == 3 * [defect]
+    assert [s.is_defective for s in test].count(False) == 3
+    masks = [load_mask(s, SIDE) for s in test if s.is_defective]
+    assert [m is not None and int(m.sum()) for m in masks] == [30 * 20, 30 * 21, 30 * 22]
+
+
+def test_products_are_chosen_by_name(tmp_path: Path) -> None:
+    write_goods(tmp_path, "strip", defects=1)
+    dataset = read_dataset(write_goods(tmp_path, "gear wheel"))
+    assert dataset.chosen([]) == ["gear wheel", "strip"]
+    assert dataset.chosen(["strip", "strip"]) == ["strip"]
+    with pytest.raises(UnknownProductError):
+        dataset.chosen(["bolt"])
+    with pytest.raises(InputError, match="holds no product with good pictures to train on"):
+        read_dataset(tmp_path / "strip").chosen([])
+    with pytest.raises(InputError, match="no data folder"):
+        read_dataset(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no test pictures of bolt"):
+        dataset.test("bolt")
+
+
+def test_a_mask_of_another_size_is_refused(tmp_path: Path) -> None:
+    write_parts(tmp_path, train=4, test=1)
+    write(tmp_path / "plate/ground_truth/white spot/000_mask.png", np.full((10, 12), 255, np.uint8))
+    sample = next(s for s in read_dataset(tmp_path).test("plate") if s.is_defective)
+    with pytest.raises(InputError, match="is 12×10, its picture 96×96"):
+        load_mask(sample, SIDE)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("a.png,plate,sometimes,good,,,", r"line 3, split: .*'train' or 'test'"),
+        (",plate,train,good,,,", r"line 3, path: "),
+        ("a.png,plate,train,good,,beef,", r"line 3, sha256: "),
+        ("a.png,plate,train,good,,,,extra", r"line 3, more: "),
+    ],
+)
+def test_a_manifest_that_is_wrong_names_the_line(tmp_path: Path, line: str, words: str) -> None:
+    head = "path,product,split,label,mask,sha256,source\nb.png,plate,train,good,,,\n"
+    (tmp_path / "manifest.csv").write_text(head + line + "\n", encoding="utf-8-sig")
+    with pytest.raises(InputError, match=words):
+        read_dataset(tmp_path)
+
+
+def test_a_frozen_set_keeps_its_hash_and_notices_a_changed_picture(tmp_path: Path) -> None:
+    write_parts(tmp_path, train=5, test=1)
+    before = _hash(read_dataset(tmp_path))
+    table = tmp_path / "elsewhere" / "manifest.csv"
+    table.parent.mkdir()
+    assert call("snapshot", tmp_path, "--out", table).exit_code == 0
+    frozen = read_dataset(table.parent)
+    assert len(frozen.samples) == 7
+    assert all(len(s.sha256) == 64 for s in frozen.samples)
+    as_manifest(tmp_path)
+    assert _hash(read_dataset(tmp_path)) == before
+    write(tmp_path / "plate/train/good/002.png", photograph(77))
+    with pytest.raises(InputError, match=r"002\.png is not the file that manifest\.csv froze"):
+        _hash(frozen)
+
+
+def _hash(dataset: Dataset) -> str:
+    return snapshot_sha256(dataset.train_goods(["plate"]), dataset.root)
