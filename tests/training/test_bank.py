@@ -100,3 +100,14 @@ def test_a_coreset_of_too_few_tokens_takes_all_of_them() -> None:
     chosen = coreset(torch.randn(3, 2), 7, torch.Generator())
     assert set(chosen.tolist()) == {0, 1, 2}
     assert len(chosen) == 7
+
+
+def test_place_counts_as_exactly_in_few_bits() -> None:
+    """Tokens that are all alike, one at every place: each answers where it lies."""
+    side = 32
+    bank = Bank(1, side * side, 8, 1)
+    bank.place[0] = cells(side, side)
+    bank.pull.fill_(1.3)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = bank(torch.zeros(1, 8, side, side), torch.tensor([0]))
+    assert found.away.max() < 2e-3

@@ -62,11 +62,12 @@ class Tokens(nn.Module):
         q, bank = query.flatten(2).transpose(1, 2), self.tokens[product].float()
         pull = self.pull[product][:, None, None]
         here, there = cells(h, w).to(q), self.place[product]
-        middle = bank.mean(1, keepdim=True)  # what two large numbers differ by is lost in few bits
-        asking = torch.cat([q - middle, pull * here], 2)
-        answering = torch.cat([bank - middle, pull * there], 2)
         own = None if leave_out is None else self.owner[product] == leave_out[:, None]
-        nearest = _apart(asking, answering, own).argmin(2, keepdim=True)
+        row, column = (
+            (pull * _apart(centred(n), there[..., i])).square() for i, n in enumerate((h, w))
+        )
+        d2 = _likeness(q, bank, own).unflatten(1, (h, w)) + row[:, :, None] + column[:, None]
+        nearest = d2.flatten(1, 2).argmin(2, keepdim=True)
         moved = pull[..., None] * (_picked(there, nearest, h) - here.T.unflatten(1, (h, w)))
         tokens, away = _picked(bank, nearest, h), length(moved)
         strange = length(torch.cat([length(query - tokens), away], 1)) / query.shape[1] ** 0.5
@@ -92,8 +93,20 @@ class Bank(Tokens):
 
 def cells(h: int, w: int) -> Tensor:
     """Row and column of each cell, from the middle of the grid: ``(h·w, 2)``."""
-    row, column = torch.arange(h) - (h - 1) / 2, torch.arange(w) - (w - 1) / 2
-    return torch.cartesian_prod(row, column)
+    return torch.cartesian_prod(centred(h), centred(w))
+
+
+def centred(count: int) -> Tensor:
+    """Where so many cells in a row lie, from their middle: ``(count,)``."""
+    return torch.arange(count) - (count - 1) / 2
+
+
+def _apart(places: Tensor, there: Tensor) -> Tensor:
+    """``(B, n, K)``, cells, of ``(n,)`` and ``(B, K)``: differences of half numbers, exact in any
+    precision. Rows and columns by themselves: a table of all places would be as large as the
+    likeness, and what lies far away would drown what lies near.
+    """
+    return places.to(there)[:, None] - there[:, None]
 
 
 def _picked(rows: Tensor, nearest: Tensor, height: int) -> Tensor:
@@ -107,16 +120,18 @@ def length(vectors: Tensor) -> Tensor:
     return (vectors.square().sum(1, keepdim=True) + 1e-6).sqrt()
 
 
-def _apart(asking: Tensor, answering: Tensor, out: Tensor | None) -> Tensor:
-    """``(B, N, K)``, |a|² - 2 q·a, which orders like |q - a|², of ``(B, N, C)`` and ``(B, K, C)``.
-
-    Those that are ``out (B, K)`` are as far as can be. One matrix product with a row added to it:
-    every further pass over N times K numbers would take as long as the product does.
+def _likeness(q: Tensor, bank: Tensor, out: Tensor | None) -> Tensor:
+    """``(B, N, K)``, |b|² - 2 q·b: orders like |q - b|². Those that are ``out (B, K)`` are as far
+    as can be. From the middle of the product's tokens, since what two large numbers differ by is
+    lost in bf16. One matrix product with a row added to it: every pass over N times K numbers
+    takes a third of the product's time.
     """
-    size = answering.square().sum(2)
+    middle = bank.mean(1, keepdim=True)
+    q, bank = q - middle, bank - middle
+    size = bank.square().sum(2)
     if out is not None:
         size = size.masked_fill(out, torch.inf)
-    return torch.baddbmm(size[:, None], -2 * asking, answering.transpose(1, 2))
+    return torch.baddbmm(size[:, None], -2 * q, bank.transpose(1, 2))
 
 
 def coreset(tokens: Tensor, size: int, generator: torch.Generator) -> Tensor:
