@@ -52,7 +52,7 @@ def unroll(bundle: Bundle, steps: int) -> onnx.ModelProto:
     turn and ONNX's own inliner puts the nodes in place, with names that say which step they are.
     """
     trunk, step, head = (inline_local_functions(bundle.graph(name)) for name in GRAPHS)
-    nodes = [_call(trunk, "trunk", GRAPHS["trunk"][0], GRAPHS["trunk"][1])]
+    nodes = [_call(trunk, "trunk", GRAPHS["trunk"][0], [v.name for v in trunk.graph.output])]
     functions = [_function(trunk, "trunk"), _function(head, "head")]
     constants = [*_weights(trunk, "trunk"), *_weights(head, "head")]
     logits = "coarse"
@@ -67,7 +67,8 @@ def unroll(bundle: Bundle, steps: int) -> onnx.ModelProto:
         inputs = (x, "coarse", "condition", f"film_{t}", f"keep_{t}")
         nodes += [_film(t), _call(step, "step", inputs, (x_next, logits), name)]
         x = x_next
-    nodes.append(_call(head, "head", (logits, "distance", "product"), ("map", "score")))
+    taken = [logits if v.name == "logits" else v.name for v in head.graph.input]
+    nodes.append(_call(head, "head", taken, GRAPHS["head"][1]))
     graph = helper.make_graph(nodes, "plan", *_border(bundle.manifest), constants)
     return _inlined(graph, functions, trunk)
 

@@ -3,9 +3,12 @@
 Slow and plain on purpose: every plan is compared with it before it is kept.
 """
 
-import numpy as np
+from typing import Any
 
-from engine.bundle import GRAPHS, Bundle
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bundle import GRAPHS, OUTLINE, Bundle
 from engine.fuse import schedule
 from engine.runtimes.base import Answers, Codes, Images
 from engine.runtimes.ort import Session
@@ -14,7 +17,7 @@ from engine.runtimes.ort import Session
 def reference(bundle: Bundle, steps: int, image: Images, product: Codes) -> Answers:
     """Maps and scores of a batch after ``steps`` refinement steps, in f32 by ONNX Runtime."""
     trunk, step, head = (Session(bundle.graph(name).SerializeToString()) for name in GRAPHS)
-    coarse, condition, film, distance = trunk.run({"image": image, "product": product})
+    coarse, condition, film, distance, *outline = trunk.run({"image": image, "product": product})
     logits, x = coarse, np.tanh(coarse / 2)  # tanh(c / 2) is 2 sigmoid(c) - 1
     for t, keep in schedule(bundle.manifest.refinement, steps):
         x, logits = step.run(
@@ -26,5 +29,12 @@ def reference(bundle: Bundle, steps: int, image: Images, product: Codes) -> Answ
                 "keep": np.array([keep], np.float32),
             }
         )
-    maps, scores = head.run({"logits": logits, "distance": distance, "product": product})
+    taken: dict[str, NDArray[Any]] = {
+        "logits": logits,
+        "distance": distance,
+        "product": product,
+    }
+    if outline:
+        taken[OUTLINE] = outline[0]
+    maps, scores = head.run(taken)
     return maps, scores

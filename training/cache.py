@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engine.types import InputError
 from training.model.bank import Answer
+from training.model.outline import PIXELS
 from training.model.promptmad import Features, PromptMAD
 from training.rows import Batch, RowMaker
 
@@ -44,6 +45,11 @@ class FeatureCache:
             "mask": (rows, 1, s, s),
             "product": (rows,),
         }
+        if model.config.outline_channels:
+            shapes |= {
+                "picture": (rows, PIXELS, 2 * s, 2 * s),
+                "fine_mask": (rows, 1, 2 * s, 2 * s),
+            }
         if not made:
             _need_room(folder, 2 * sum(math.prod(shape) for shape in shapes.values()))
         self.rows, self.made = rows, made
@@ -70,10 +76,14 @@ class FeatureCache:
             "clean": batch.clean,
             "mask": batch.mask,
             "product": batch.product,
+            "picture": batch.features.picture,
+            "fine_mask": batch.fine_mask,
         }
-        for name, values in columns.items():
-            self._arrays[name][rows.start : rows.stop] = values.cpu().numpy()
-            self._arrays[name].flush()
+        for name, array in self._arrays.items():
+            values = columns[name]
+            assert values is not None
+            array[rows.start : rows.stop] = values.cpu().numpy()
+            array.flush()
         self.made = rows.stop
 
     def batch(self, rows: NDArray[np.integer], device: torch.device) -> Batch:
@@ -85,7 +95,12 @@ class FeatureCache:
         answer = Answer(
             *(self._maps(n, rows, device) for n in ("prompt", "details", "away", "strange"))
         )
-        return Batch(Features(tokens, lateral), answer, clean, mask, product)
+        picture, fine = (
+            self._maps(name, rows, device) if name in self._arrays else None
+            for name in ("picture", "fine_mask")
+        )
+        features = Features(tokens, lateral, picture=picture)
+        return Batch(features, answer, clean, mask, mask if fine is None else fine, product)
 
     def _maps(self, name: str, rows: NDArray[np.integer], device: torch.device) -> Tensor:
         """Channels last: convolutions on the CPU take three quarters of the time then."""

@@ -56,6 +56,8 @@ class ModelConfig(Frozen):
     segmentor_width: Count = 64
     segmentor_layers: Annotated[int, Field(ge=0)] = 1
     guide_channels: Count = 32
+    outline_channels: Annotated[int, Field(ge=0)] = 0
+    """Of a head that sharpens the map to stride 2 by the picture itself. None: stride 4."""
     refiner_channels: Count = 16
     refinement_steps: Count = 10
     beta: tuple[float, float] = (1e-4, 0.02)
@@ -65,6 +67,11 @@ class ModelConfig(Frozen):
     def residual_channels(self) -> int:
         """What the segmentor sees of the difference between a picture and its prompt."""
         return 2 * self.neck_dim + 2 if self.prompt == "bank" else self.neck_dim + 1
+
+    @property
+    def map_px(self) -> int:
+        """Side of the map."""
+        return self.input_px // (2 if self.outline_channels else 4)
 
     def within(self, channels: Sequence[int]) -> Self:
         """No more axes than a trunk of these channels, at strides 4, 8 and 16, has features."""
@@ -86,6 +93,8 @@ class ModelConfig(Frozen):
             raise ValueError(f"segmentor_width and guide_channels are multiples of {GROUPS}")
         if self.prompt == "picture" and self.memory_tokens:
             raise ValueError("memory_tokens are a bank's: a picture as prompt takes none")
+        if self.outline_channels % GROUPS:
+            raise ValueError(f"outline_channels is a multiple of {GROUPS}")
         if not 0 < self.beta[0] <= self.beta[1] < 1:
             raise ValueError("beta rises, between 0 and 1")
         if tokens < 2 * (self.neighbour_window // 2) + 2:
@@ -101,6 +110,7 @@ class LossConfig(Frozen):
     focal_alpha: Share = 0.75
     dice: float = 0.5
     coarse: float = 0.5
+    outline: float = 1.0
     refined: float = 0.5
 
 
@@ -168,6 +178,7 @@ SMALL: dict[str, Any] = {
         "neighbourhood": 1,
         "memory_tokens": 6144,
         "memory_dim": 192,
+        "outline_channels": 16,
     },
 }
 FULL: dict[str, Any] = {

@@ -51,7 +51,7 @@ def _manifest(
         project_version=version("promptmad-inspector"),
         products=run.spec.products,
         input=Size(height=side, width=side),
-        map=Size(height=side // 4, width=side // 4),
+        map=Size(height=config.map_px, width=config.map_px),
         refinement=Refinement(
             mode=config.refinement,
             trained_steps=config.refinement_steps,

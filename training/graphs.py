@@ -13,6 +13,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from engine.bundle import OUTLINE
+from training.model.outline import outlined
 from training.model.promptmad import PromptMAD
 from training.model.refine import Denoiser, step_down, to_map
 
@@ -20,20 +22,22 @@ OPSET = 18
 
 
 class TrunkGraph(nn.Module):
-    """image, product → coarse logit, condition, FiLM table, distance."""
+    """image, product → coarse logit, condition, FiLM table, distance, and the outline if any."""
 
     inputs = ("image", "product")
-    outputs = ("coarse", "condition", "film", "distance")
 
     def __init__(self, model: PromptMAD) -> None:
         super().__init__()
         self.model = model
+        drawn = (OUTLINE,) if model.outline else ()
+        self.outputs = ("coarse", "condition", "film", "distance", *drawn)
 
     def forward(self, image: Tensor, product: Tensor) -> tuple[Tensor, ...]:
         c = self.model.look(image, product)
         condition = self.model.denoiser.condition(c.logit, c.guide, c.lateral)
         film = self.model.denoiser.film_table(c.logit.shape[0], c.text)
-        return c.logit, condition, film, c.distance
+        found = (c.logit, condition, film, c.distance)
+        return found if c.outline is None else (*found, c.outline)
 
 
 class StepGraph(nn.Module):
@@ -54,17 +58,20 @@ class StepGraph(nn.Module):
 
 
 class HeadGraph(nn.Module):
-    """Refined logit, distance, product → map, score."""
+    """Refined logit, distance, product, and the outline if any → map, score."""
 
-    inputs = ("logits", "distance", "product")
     outputs = ("map", "score")
 
     def __init__(self, model: PromptMAD) -> None:
         super().__init__()
         self.fusion = model.fusion
+        self.inputs = ("logits", "distance", "product", *((OUTLINE,) if model.outline else ()))
 
-    def forward(self, logits: Tensor, distance: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
-        return self.fusion(logits, distance, product)
+    def forward(
+        self, logits: Tensor, distance: Tensor, product: Tensor, outline: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        found: tuple[Tensor, Tensor] = self.fusion(outlined(logits, outline), distance, product)
+        return found
 
 
 @torch.no_grad()
@@ -74,12 +81,12 @@ def export_graphs(model: PromptMAD) -> Mapping[str, onnx.ModelProto]:
     image = torch.randint(0, 256, (2, side, side, 3), dtype=torch.uint8)
     product = torch.zeros(2, dtype=torch.long)
     trunk, step, head = TrunkGraph(model), StepGraph(model.denoiser), HeadGraph(model)
-    coarse, condition, film, distance = trunk(image, product)
+    coarse, condition, film, distance, *outline = trunk(image, product)
     x, keep = to_map(coarse), torch.tensor([0.5])
     return {
         "trunk": _export(trunk, (image, product)),
         "step": _export(step, (x, coarse, condition, film[:, 0], keep)),
-        "head": _export(head, (coarse, distance, product)),
+        "head": _export(head, (coarse, distance, product, *outline)),
     }
 
 

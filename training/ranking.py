@@ -25,7 +25,7 @@ def rank(
     for i, good in enumerate(goods):
         product, image = torch.tensor([good.product]), stacked([good.image])
         coarse = model.look(image, product, leave_out=torch.tensor([good.id]))
-        _, score = model.fusion(model.refine(coarse), coarse.distance, product)
+        _, score = model.fusion(model.finished(coarse), coarse.distance, product)
         sample = samples[good.id]
         ranked.append(Ranked(sample.product, sample.path, score.item()))
         report("ranking the goods", (i + 1) / len(goods), f"{i + 1} pictures")

@@ -57,9 +57,9 @@ def _add_maps(
         spoilt = spoil(vary(good.image, rng), donor.image, rng)
         product, image = torch.tensor([good.product]), stacked([spoilt.image])
         coarse = model.look(image, product)
-        mask = (soft_target([spoilt.mask], coarse.logit.shape[-1])[0, 0] > 0.5).numpy()
+        mask = (soft_target([spoilt.mask], model.config.map_px)[0, 0] > 0.5).numpy()
         for steps, found in pixels.items():
-            found.add(model.refine(coarse, steps)[0, 0].cpu().numpy(), mask)
+            found.add(model.finished(coarse, steps)[0, 0].cpu().numpy(), mask)
 
 
 def fewest(quality: Mapping[int, Quality]) -> int:

@@ -38,6 +38,7 @@ class Batch:
     prompt: Answer  # the bank's, the picture's own tokens left out
     clean: Tensor  # (B, D, h, w)
     mask: Tensor  # (B, 1, s, s) share of a cell that is spoilt
+    fine_mask: Tensor  # (B, 1, m, m) the same at the map's own stride
     product: Tensor  # (B,)
 
 
@@ -68,8 +69,10 @@ class RowMaker:
         clean = self.model.features(stacked([m.clean for m in made]))
         spoilt = self.model.features(stacked([m.spoilt for m in made]))
         prompt = self.model.ask(spoilt, product, leave_out=owner)
-        mask = soft_target([m.mask for m in made], spoilt.lateral.shape[-1]).to(device)
-        return Batch(spoilt, prompt, clean.tokens, mask, product)
+        masks = [m.mask for m in made]
+        mask = soft_target(masks, spoilt.lateral.shape[-1]).to(device)
+        fine = soft_target(masks, self.model.config.map_px).to(device)
+        return Batch(spoilt, prompt, clean.tokens, mask, fine, product)
 
     def _spoilt(self, row: int) -> "_Row":
         """A good part in slightly other light, spoilt or, as often as ``clean_share``, not."""

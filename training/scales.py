@@ -38,5 +38,5 @@ def _maps(model: PromptMAD, good: Good) -> Tensor:
     """Refined logit and distance, unscaled, at stride 4: ``(1, 2, s, s)``, on the CPU."""
     product, image = torch.tensor([good.product]), stacked([good.image])
     c = model.look(image, product)
-    logit = model.refine(c)
+    logit = model.finished(c)
     return torch.cat([logit, enlarge(c.distance, logit)], 1).cpu()

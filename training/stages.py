@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from training.config import LossConfig, TrainConfig
 from training.fit import Stage
 from training.losses import mask_loss, reconstruction
+from training.model.outline import outlined
 from training.model.promptmad import PromptMAD
 from training.model.refine import abar, bridge, diffused, sigma, to_map
 from training.rows import Batch
@@ -26,13 +27,17 @@ class SegmentStage:
     name: str = "segmentor"
 
     def parameters(self, model: PromptMAD) -> Iterator[nn.Parameter]:
-        return _of(model.words, model.reconstructor, model.segmentor)
+        return _of(model.words, model.reconstructor, model.segmentor, model.outline)
 
     def loss(self, model: PromptMAD, batch: Batch, generator: torch.Generator) -> Tensor:
         blurred = _jittered(batch.features.tokens, self.jitter, generator) if self.jitter else None
         c = model.coarse(batch.features, batch.prompt, batch.product, blurred)
         restored = reconstruction(c.reconstruction.float(), batch.clean)
-        return restored + self.config.coarse * mask_loss(c.logit.float(), batch.mask, self.config)
+        loss = restored + self.config.coarse * mask_loss(c.logit.float(), batch.mask, self.config)
+        if c.outline is None:
+            return loss
+        drawn = outlined(c.logit, c.outline).float()
+        return loss + self.config.outline * mask_loss(drawn, batch.fine_mask, self.config)
 
 
 def _jittered(tokens: Tensor, share: float, generator: torch.Generator) -> Tensor:

@@ -56,6 +56,8 @@ def micro_model(products: int = 2, seed: int = 0, config: ModelConfig = MODEL) -
             model.denoiser.last.weight,
         ):
             tensor.copy_(0.3 * torch.randn(tensor.shape))
+        if model.outline:
+            model.outline.add.weight.copy_(0.3 * torch.randn(model.outline.add.weight.shape))
         if isinstance(model.prompt, Bank):
             _scatter(model.prompt)
         if model.memory:

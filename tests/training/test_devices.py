@@ -49,7 +49,7 @@ def test_pictures_go_where_the_model_is(fake: FakeTensorMode) -> None:
     model = _on_gpu(fake)
     image, product = _pictures()
     coarse = model.look(image, product, leave_out=torch.tensor([3, 4]))
-    fused, score = model.fusion(model.refine(coarse), coarse.distance, product)
+    fused, score = model.fusion(model.finished(coarse), coarse.distance, product)
     assert (coarse.logit.device, fused.device, score.device) == (GPU, GPU, GPU)
 
 
@@ -59,12 +59,15 @@ def test_every_stage_learns_on_the_device_of_its_batch(
     fake: FakeTensorMode, family: str, refinement: str
 ) -> None:
     switches = {**FAMILIES[family].get("model", {}), "refinement": refinement}
+    switches |= {"outline_channels": 8}
+    if switches.get("prompt") != "picture":
+        switches |= {"memory_tokens": 12}
     model = _on_gpu(fake, ModelConfig.model_validate(MODEL.model_dump() | switches))
     image, product = _pictures()
     f = model.features(image)
     prompt = model.ask(f, product.to(GPU))
-    mask = torch.zeros(2, 1, SIDE // 4, SIDE // 4, device=GPU)
-    batch = Batch(f, prompt, f.tokens, mask, product.to(GPU))
+    mask, fine = (torch.zeros(2, 1, SIDE // s, SIDE // s, device=GPU) for s in (4, 2))
+    batch = Batch(f, prompt, f.tokens, mask, fine, product.to(GPU))
     config = CONFIG.model_copy(update={"jitter": 1.0})
     for stage in stages(config):
         assert stage.loss(model, batch, torch.Generator()).device == GPU

@@ -15,7 +15,7 @@ from training.config import CONFIGS
 from training.evaluate import planned
 
 GEAR, STRIP = "gear wheel", "strip"
-TWO_BANKS = {"neighbourhood": 1, "memory_tokens": 40, "memory_dim": 24}
+TWO_BANKS = {"neighbourhood": 1, "memory_tokens": 40, "memory_dim": 24, "outline_channels": 8}
 BASE = CONFIG.model_copy(update={"model": CONFIG.model.model_copy(update=TWO_BANKS)})
 
 

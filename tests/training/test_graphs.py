@@ -18,6 +18,7 @@ from training.model.promptmad import PromptMAD
 KINDS = {name: settings.get("model", {}) for name, settings in FAMILIES.items()}
 KINDS["promptmad-bank by ddpm"] = {"refinement": "ddpm"}
 KINDS["promptmad-bank with a memory"] = {"neighbourhood": 1, "memory_tokens": 48, "memory_dim": 24}
+KINDS["promptmad-bank with an outline"] = {"outline_channels": 8}
 KINDS["promptmad-bank on a ViT"] = {"backbone": {"name": "test_vit"}}
 
 
@@ -36,7 +37,7 @@ def bundle(model: PromptMAD, tmp_path_factory: pytest.TempPathFactory) -> Path:
         project_version="0",
         products=("a", "b"),
         input=Size(height=SIDE, width=SIDE),
-        map=Size(height=SIDE // 4, width=SIDE // 4),
+        map=Size(height=model.config.map_px, width=model.config.map_px),
         refinement=Refinement(
             mode=model.config.refinement,
             trained_steps=3,
@@ -79,9 +80,8 @@ def test_fewer_steps_are_those_of_the_model(model: PromptMAD, bundle: Path, step
     with torch.no_grad():
         features = model.features(image)
         coarse = model.coarse(features, model.ask(features, index), index)
-        logit = model.refine(coarse, steps)
-        expected, _ = model.fusion(logit, coarse.distance, index)
-    assert torch.equal(logit, coarse.logit) == (steps == 0)
+        expected, _ = model.fusion(model.finished(coarse, steps), coarse.distance, index)
+    assert torch.equal(model.refine(coarse, steps), coarse.logit) == (steps == 0)
     session = onnxruntime.InferenceSession(unroll(read_bundle(bundle), steps).SerializeToString())
     found, _ = session.run(None, {"image": image.numpy(), "product": index.numpy()})
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-3)

@@ -17,6 +17,7 @@ from training.config import ModelConfig
 from training.model.attention import Mlp
 from training.model.backbone import Axes, Backbone, Neck
 from training.model.bank import Answer, Bank, Tokens, length
+from training.model.outline import Outline, outlined, pixels
 from training.model.picture import Picture
 from training.model.reconstruct import Reconstructor
 from training.model.refine import Denoiser, noise_share, step_down, to_map
@@ -33,6 +34,7 @@ class Features:
     tokens: Tensor  # (B, D, h, w)
     lateral: Tensor  # (B, C4, s, s)
     means: Tensor | None = None  # (B, M, h, w) what the memory is asked about, if there is one
+    picture: Tensor | None = None  # (B, 4, 2s, 2s) what the outline is drawn by, if it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Coarse:
     guide: Tensor  # (B, G, s, s)
     logit: Tensor  # (B, 1, s, s)
     text: Tensor | None  # (B, 2, d)
+    outline: Tensor | None = None  # (B, 1, 2s, 2s) what the picture adds to the logit
 
 
 class Words(nn.Module):
@@ -90,9 +93,9 @@ class Fusion(nn.Module):
     centre: Tensor
     spread: Tensor
 
-    def __init__(self, products: int, score_top: float) -> None:
+    def __init__(self, products: int, score_top: float, around: int = 3) -> None:
         super().__init__()
-        self.score_top = score_top
+        self.score_top, self.around = score_top, around
         self.register_buffer("centre", torch.zeros(products, 2))
         self.register_buffer("spread", torch.ones(products, 2))
 
@@ -115,8 +118,10 @@ class Fusion(nn.Module):
         return share.clamp(0, 1)[:, None, None]
 
     def score(self, fused: Tensor) -> Tensor:
-        """Mean of the strongest pixels of a 3×3-averaged map: one hot pixel is no defect."""
-        smooth = F.avg_pool2d(fused[:, None], 3, 1, 1, count_include_pad=False).flatten(1)
+        """Mean of the strongest pixels of an averaged map: one hot pixel is no defect."""
+        around = self.around
+        smooth = F.avg_pool2d(fused[:, None], around, 1, around // 2, count_include_pad=False)
+        smooth = smooth.flatten(1)
         count = max(1, round(self.score_top * smooth.shape[1]))
         return smooth.topk(count, 1).values.mean(1)
 
@@ -146,7 +151,9 @@ class PromptMAD(nn.Module):
         self.reconstructor = Reconstructor(config)
         self.segmentor = Segmentor(config, lateral)
         self.denoiser = Denoiser(config, lateral)
-        self.fusion = Fusion(len(prompts), config.score_top)
+        self.outline = Outline(config) if config.outline_channels else None
+        around = 3 if self.outline is None else 5  # about three cells of stride 4
+        self.fusion = Fusion(len(prompts), config.score_top, around)
         self.noise_share = noise_share(config)
         self.steps = config.refinement_steps
 
@@ -154,7 +161,8 @@ class PromptMAD(nn.Module):
         """uint8 ``(B, H, W, 3)`` → frozen features."""
         f4, f8, f16 = self.backbone(image)
         means = None if self.memory is None else self.memory.neck(f8, f16)
-        return Features(self.neck(f8, f16), f4, means)
+        picture = None if self.outline is None else pixels(image.to(f4.device))
+        return Features(self.neck(f8, f16), f4, means, picture)
 
     def look(self, image: Tensor, product: Tensor, leave_out: Tensor | None = None) -> Coarse:
         """Pictures as :meth:`features` takes them, beside their products' prompts, to the coarse
@@ -185,7 +193,14 @@ class PromptMAD(nn.Module):
         beside = self._beside_bank if self.config.prompt == "bank" else _beside_picture
         strange, residual, lateral = beside(f, prompt, rebuilt)
         guide, logit = self.segmentor(residual, lateral, text)
-        return Coarse(rebuilt, strange, lateral, guide, logit, text)
+        outline = None
+        if self.outline is not None and f.picture is not None:
+            outline = self.outline(guide, f.picture)
+        return Coarse(rebuilt, strange, lateral, guide, logit, text, outline)
+
+    def finished(self, c: Coarse, steps: int | None = None) -> Tensor:
+        """Refined, and with its outline where the model draws one."""
+        return outlined(self.refine(c, steps), c.outline)
 
     def _beside_bank(self, f: Features, prompt: Answer, rebuilt: Tensor) -> Beside:
         """What is strange is what the bank does not hold."""
@@ -209,7 +224,7 @@ class PromptMAD(nn.Module):
     def forward(self, image: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, s, s)`` and score ``(B,)``, raw."""
         c = self.look(image, product)
-        return self.fusion(self.refine(c), c.distance, product)
+        return self.fusion(self.finished(c), c.distance, product)
 
 
 def _beside_picture(f: Features, prompt: Answer, rebuilt: Tensor) -> Beside:

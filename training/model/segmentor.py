@@ -66,13 +66,13 @@ class Segmentor(nn.Module):
     def __init__(self, config: ModelConfig, lateral_channels: int) -> None:
         super().__init__()
         e, c, g = config.residual_channels, config.segmentor_width, config.guide_channels
-        self.enter = nn.Sequential(*_conv(e, c, side=1), *_conv(c, c))
-        self.down = _conv(c, 2 * c, stride=2)
+        self.enter = nn.Sequential(*block(e, c, side=1), *block(c, c))
+        self.down = block(c, 2 * c, stride=2)
         self.attend = AttendingWords(config, 2 * c) if config.segmentor_layers else None
-        self.up8 = _conv(3 * c, c)
+        self.up8 = block(3 * c, c)
         self.fine = Lateral(e, lateral_channels, g) if config.laterals else None
-        self.up4 = _conv(c + g if config.laterals else c, g)
-        self.guide = _conv(g, g)
+        self.up4 = block(c + g if config.laterals else c, g)
+        self.guide = block(g, g)
         self.logit = rare(nn.Conv2d(g, 1, 1))
 
     def forward(
@@ -83,7 +83,7 @@ class Segmentor(nn.Module):
         z16 = self.down(z8)
         if self.attend is not None:
             z16 = self.attend(z16, text)
-        z4 = _double(self.up8(torch.cat([_double(z16), z8], 1)))
+        z4 = double(self.up8(torch.cat([double(z16), z8], 1)))
         if self.fine is not None:
             z4 = torch.cat([z4, self.fine(residual, lateral)], 1)
         guide = self.guide(self.up4(z4))
@@ -97,10 +97,10 @@ class Lateral(nn.Module):
         super().__init__()
         self.gate8 = nn.Conv2d(residual_channels, g, 1)
         self.gate4 = nn.Conv2d(lateral_channels, g, 1)
-        self.enter = _conv(lateral_channels, g)
+        self.enter = block(lateral_channels, g)
 
     def forward(self, residual: Tensor, lateral: Tensor) -> Tensor:
-        opened = torch.sigmoid(_double(self.gate8(residual)) + self.gate4(lateral))
+        opened = torch.sigmoid(double(self.gate8(residual)) + self.gate4(lateral))
         return opened * self.enter(lateral)
 
 
@@ -111,11 +111,13 @@ def rare(layer: nn.Conv2d) -> nn.Conv2d:
     return layer
 
 
-def _double(x: Tensor) -> Tensor:
+def double(x: Tensor) -> Tensor:
+    """Twice the grid, bilinear."""
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def _conv(inputs: int, outputs: int, stride: int = 1, side: int = 3) -> nn.Sequential:
+def block(inputs: int, outputs: int, stride: int = 1, side: int = 3) -> nn.Sequential:
+    """Convolution, group norm, SiLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, side, stride, side // 2),
         nn.GroupNorm(GROUPS, outputs),
