@@ -33,9 +33,9 @@ def spoil(
     """Put one anomaly, now and then two or three, on a good picture.
 
     ``donor`` is another picture of the same size, best of another product. Draws until the
-    change is visible, one that is marked whole at most half as often as any other (a faint one
-    never is on a binarised picture). Returns the picture unspoilt, with an empty mask, if
-    ``TRIES`` draws were not visible (a picture that is all black, say).
+    change is visible; where damage that is marked whole does not show in half of the ``TRIES``,
+    as a faint one on a binarised picture, the other half is usual damage. Returns the picture
+    unspoilt, with an empty mask, if none showed (a picture that is all black, say).
     """
     whole = _whole_kind(wanted, rng)
     part = foreground(image) if wanted.on_part and rng.random() < wanted.on_part else None
