@@ -19,8 +19,9 @@ from training.model.backbone import Axes, Backbone, Neck
 from training.model.bank import cells
 from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours
+from training.pictures import Good
 from training.prepare import spread
-from training.rows import Good, stacked
+from training.rows import stacked
 from training.seeds import stream, torch_stream
 
 MOST_GOODS = 400  # in all: more take time and add little
@@ -84,16 +85,16 @@ def _look(
 ) -> Sight:
     clean = vary(good.image, rng)
     spoilt = spoil(clean, donor.image, rng)
-    f4, f8, f16 = (f.cpu() for f in backbone(stacked([clean, spoilt.image])))
+    f4, f8, f16 = backbone(stacked([clean, spoilt.image]))
     tokens = neck.concatenate(f8, f16)
     h, w = tokens.shape[-2:]
-    keep = torch.randperm(h * w, generator=generator)[:TOKENS_A_PICTURE]
+    keep = torch.randperm(h * w, generator=generator)[:TOKENS_A_PICTURE].to(tokens.device)
     details = F.pixel_unshuffle(f4[:1], 2)[0].unflatten(0, (-1, 4))
     return Sight(
         good,
         tokens[0].flatten(1).T[keep],
         details.flatten(2).permute(2, 1, 0)[keep],
-        cells(h, w)[keep],
+        cells(h, w).to(tokens)[keep],
         _moves(tokens, spoilt.mask),
         _moves(f4, spoilt.mask),
     )
@@ -104,8 +105,8 @@ def _moves(features: Tensor, mask: np.ndarray) -> Tensor:
 
     Scaled so that a large stain counts no more than a scratch.
     """
-    spoilt = soft_target([mask], features.shape[-1])[0, 0] > SPOILT
-    moves = (features[1] - features[0])[:, spoilt].T
+    spoilt = soft_target(torch.from_numpy(mask)[None], features.shape[-1])[0, 0] > SPOILT
+    moves = (features[1] - features[0])[:, spoilt.to(features.device)].T
     return moves / max(1, len(moves)) ** 0.5
 
 
@@ -118,7 +119,7 @@ def _differences(seen: Sequence[Sight], generator: torch.Generator) -> tuple[Ten
             torch.cat([getattr(s, name) for s in own]) for name in ("tokens", "details", "place")
         )
         owner = torch.cat([torch.full((len(s.tokens),), s.good.id) for s in own])
-        found = Neighbours(tokens, place, owner, generator)
+        found = Neighbours(tokens, place, owner.to(tokens.device), generator)
         nearest = found.nearest(found.pull)
         token_noise.append(tokens[found.asking] - tokens[nearest])
         detail_noise.append((details[found.asking] - details[nearest]).flatten(0, 1))

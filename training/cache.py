@@ -5,6 +5,7 @@ An interrupted cache goes on where it stopped and gives the same rows.
 
 import math
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,12 @@ class FeatureCache:
             array[rows.start : rows.stop] = values.cpu().numpy()
             array.flush()
         self.made = rows.stop
+
+    def batches(
+        self, wanted: Iterable[NDArray[np.integer]], device: torch.device
+    ) -> Iterator[Batch]:
+        """A batch for each set of rows asked for."""
+        return (self.batch(rows, device) for rows in wanted)
 
     def batch(self, rows: NDArray[np.integer], device: torch.device) -> Batch:
         """The rows asked for, as float32 tensors on ``device``."""

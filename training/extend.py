@@ -23,10 +23,10 @@ from training.export import export_bundle
 from training.kept_words import encoder_of
 from training.model.backbone import Backbone
 from training.model.promptmad import PromptMAD
+from training.pictures import Good
 from training.prepare import Goods, fill_prompt, read_goods
 from training.prompts import Table, TextEncoder, build_table
 from training.report import Report
-from training.rows import Good
 from training.run import STEPS, Run, load_tensors
 from training.spec import Given, RunSpec, path_of
 from training.train import settle

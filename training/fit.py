@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from training.plateau import Plateau
 from training.processes import launched
 from training.report import Report
 from training.run import Run
-from training.seeds import stream
+from training.seeds import stream, torch_stream
 from training.tracking import log_of
 
 CHECKPOINT_EVERY = 200
@@ -41,7 +42,7 @@ class Stage(Protocol[Model, Batch]):
 def fit(
     stage: Stage[Model, Batch],
     model: Model,
-    draw: Callable[[np.random.Generator], Batch],
+    batches: Callable[[Iterator[np.random.Generator]], Iterator[Batch]],
     run: Run,
     steps: int,
     until_share: float,
@@ -53,8 +54,9 @@ def fit(
 
     The learning rate follows whichever is further on, so a stage that runs out of time has still
     cooled down; one whose training loss has stopped falling (``patience`` of the configuration)
-    ends before. It ends on the average of its weights, of decay ``ema``. Every step draws from its
-    own seed, so a resumed stage sees what it would have seen. A loss or gradient that is no number
+    ends before. It ends on the average of its weights, of decay ``ema``. ``batches`` gets a
+    generator for each step to come and gives its batch, and may look ahead. Every step has its own
+    seed, so a resumed stage sees what it would have seen. A loss or gradient that is no number
     ends the run before it touches a weight; a stage that gets no step at all is refused: both are
     :class:`InputError`.
 
@@ -70,13 +72,13 @@ def fit(
     step = run.restore(model, optimiser, stage.name, average, plateau)
     began = run.share_at_stage_start()
     module, optimiser = fabric.setup(_Asked(model), optimiser)
+    source = batches(stream(config.seed, stage.name, i) for i in count(step))
     with log_of(run, stage.name) as log:
         while (progress := fabric.broadcast(_progress(step / steps, began, until_share, run))) < 1:
             rate = config.learning_rate * schedule(progress)
             _set_rate(optimiser, rate)
-            rng = stream(config.seed, stage.name, step)
-            batch = draw(rng)
-            generator = torch.Generator().manual_seed(int(rng.integers(2**31)) + fabric.global_rank)
+            batch = next(source)
+            generator = torch_stream(config.seed, f"{stage.name} noise", step, fabric.global_rank)
             loss = module(partial(stage.loss, batch=batch, generator=generator))
             optimiser.zero_grad()
             fabric.backward(loss)

@@ -1,13 +1,8 @@
 """Losses on logits. Masks may be soft: shares of a cell in [0, 1]."""
 
-from collections.abc import Sequence
-
-import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.types import Mask
 from training.config import LossConfig
 
 
@@ -33,13 +28,12 @@ def mask_loss(logit: Tensor, mask: Tensor, config: LossConfig) -> Tensor:
     return config.focal * pixelwise + config.dice * dice(logit, mask)
 
 
-def soft_target(masks: Sequence[Mask], side: int) -> Tensor:
-    """Masks ``(H, W)`` as targets ``(B, 1, side, side)``: twice the covered share, at most 1.
+def soft_target(masks: Tensor, side: int) -> Tensor:
+    """Masks ``(B, H, W)`` as targets ``(B, 1, side, side)``: twice the covered share, at most 1.
 
     A hairline covers little of a cell; counted by area alone it would teach "hardly a defect".
     """
-    full = torch.from_numpy(np.stack(masks)).float()[:, None]
-    return (2 * F.adaptive_avg_pool2d(full, side)).clamp(max=1)
+    return (2 * F.adaptive_avg_pool2d(masks.float()[:, None], side)).clamp(max=1)
 
 
 def reconstruction(rebuilt: Tensor, clean: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ class Neighbours:
     def __init__(
         self, tokens: Tensor, place: Tensor, owner: Tensor, generator: torch.Generator
     ) -> None:
-        order = torch.randperm(len(tokens), generator=generator)
+        order = torch.randperm(len(tokens), generator=generator).to(tokens.device)
         count = min(ASKING, len(tokens) // 4)
         self.asking, self.memory = order[:count], order[count : count + REMEMBERED]
         own = owner[self.asking][:, None] == owner[self.memory]

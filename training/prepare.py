@@ -15,7 +15,8 @@ from training.model.bank import Bank, Tokens, cells, coreset
 from training.model.picture import Picture, medoid
 from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours
-from training.rows import Good, stacked
+from training.pictures import Good
+from training.rows import stacked
 from training.seeds import stream, torch_stream
 
 CANDIDATES = 200_000  # tokens offered to the coreset: a share of them would miss the rare ones
@@ -130,8 +131,9 @@ def _candidates(goods: Sequence[Good], view: _View, generator: torch.Generator) 
         h, w = tokens.shape[-2:]
         keep = torch.randperm(h * w, generator=generator)[:a_picture]
         owner = torch.full((len(keep),), good.id)
-        rows = (_rows(x).cpu()[keep] for x in (tokens, details))
-        found.append((*rows, cells(h, w)[keep], owner))
+        rows = (_rows(x)[keep.to(x.device)] for x in (tokens, details))
+        beside = (x.to(tokens.device) for x in (cells(h, w)[keep], owner))
+        found.append((*rows, *beside))
     return _Candidates(*(torch.cat(column) for column in zip(*found, strict=True)))
 
 

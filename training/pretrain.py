@@ -24,10 +24,11 @@ from training.fit import fit
 from training.losses import mask_loss, soft_target
 from training.model.backbone import Backbone
 from training.model.segmentor import rare
+from training.pictures import Good
 from training.prepare import read_goods
 from training.processes import Device, alone
 from training.report import Report
-from training.rows import Good, stacked
+from training.rows import stacked
 from training.run import Run, save_tensors
 
 STEPS = 9000
@@ -95,10 +96,10 @@ def pretrain(run: Run, report: Report, device: Device = "auto") -> Path:
     model = Pretext(backbone, len(spec.products)).to(memory_format=torch.channels_last)
     model.to(fabric.device)
 
-    def draw(rng: np.random.Generator) -> PretextBatch:
-        return _batch(goods, rng, config, fabric.device)
+    def batches(rngs: Iterator[np.random.Generator]) -> Iterator[PretextBatch]:
+        return (_batch(goods, rng, config, fabric.device) for rng in rngs)
 
-    fit(PretextStage(config.loss), model.train(), draw, run, STEPS, 1.0, report, fabric=fabric)
+    fit(PretextStage(config.loss), model.train(), batches, run, STEPS, 1.0, report, fabric=fabric)
     weights = run.folder / "backbone.safetensors"
     said = {ORIGIN: "trained by this project on good parts", LICENCE: "Apache-2.0"}
     save_tensors(backbone.net.state_dict(), weights, said)
@@ -110,9 +111,10 @@ def _batch(
 ) -> PretextBatch:
     drawn = [_crops(goods, rng) for _ in range(-(-config.batch // CROPS_A_PICTURE))]
     rows = [crop for crops in drawn for crop in crops]
+    masks = torch.from_numpy(np.stack([mask for _, mask, _ in rows]))
     return PretextBatch(
         stacked([image for image, _, _ in rows]).to(device),
-        soft_target([mask for _, mask, _ in rows], rows[0][0].shape[0] // 4).to(device),
+        soft_target(masks, masks.shape[-1] // 4).to(device),
         torch.tensor([product for _, _, product in rows], device=device),
     )
 

@@ -7,8 +7,9 @@ import torch
 from training.datasets.sample import Sample
 from training.datasets.suspects import Ranked
 from training.model.promptmad import PromptMAD
+from training.pictures import Good
 from training.report import Report
-from training.rows import Good, stacked
+from training.rows import stacked
 
 MOST_GOODS = 2000  # are ranked, spread over all: more take minutes
 

@@ -14,9 +14,10 @@ from training.datasets.synthesis import spoil, vary
 from training.losses import soft_target
 from training.metrics import measure
 from training.model.promptmad import PromptMAD
+from training.pictures import Good
 from training.pixels import Pixels
 from training.prepare import spread
-from training.rows import Good, stacked
+from training.rows import stacked
 from training.seeds import stream
 
 CHOICES = (0, 1, 2, 4, 10)
@@ -57,7 +58,9 @@ def _add_maps(
         spoilt = spoil(vary(good.image, rng), donor.image, rng)
         product, image = torch.tensor([good.product]), stacked([spoilt.image])
         coarse = model.look(image, product)
-        mask = (soft_target([spoilt.mask], model.config.map_px)[0, 0] > 0.5).numpy()
+        mask = (
+            soft_target(torch.from_numpy(spoilt.mask)[None], model.config.map_px)[0, 0] > 0.5
+        ).numpy()
         for steps, found in pixels.items():
             found.add(model.finished(coarse, steps)[0, 0].cpu().numpy(), mask)
 

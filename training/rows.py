@@ -1,33 +1,19 @@
-"""The rows that training sees: good parts, spoilt or not, through the frozen part of the model.
+"""The rows that training sees: drawn pictures through the frozen part of the model."""
 
-Every row is made from its own seed, so that it is the same whenever, and wherever, it is made.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.types import Image, Mask
-from training.config import DamageConfig
-from training.datasets.synthesis import ANYWHERE, spoil, vary
+from engine.types import Image
 from training.losses import soft_target
 from training.model.bank import Answer
 from training.model.promptmad import Features, PromptMAD
-from training.seeds import stream
-
-
-@dataclass(frozen=True, slots=True)
-class Good:
-    """One good training picture in memory: ``id`` is what the bank's owners refer to."""
-
-    id: int
-    product: int
-    image: Image
+from training.pictures import Drawn, Pictures, ahead, processes_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,52 +31,41 @@ class Batch:
 class Rows(Protocol):
     """Where batches come from."""
 
-    def batch(self, rows: NDArray[np.integer], device: torch.device) -> Batch:
-        """The rows asked for, as float32 tensors on ``device``."""
+    def batches(
+        self, wanted: Iterable[NDArray[np.integer]], device: torch.device
+    ) -> Iterator[Batch]:
+        """A batch of float32 tensors on ``device`` for each set of rows asked for."""
 
 
 @dataclass(frozen=True)
 class RowMaker:
-    """Makes any row anew; ``donors`` are what an anomaly may borrow its texture from."""
+    """Makes any row anew."""
 
     model: PromptMAD
-    goods: Sequence[Good]
-    donors: Sequence[Image]
-    seed: int
-    clean_share: float
-    damage: DamageConfig = ANYWHERE
+    pictures: Pictures
 
-    @torch.no_grad()
+    def batches(
+        self, wanted: Iterable[NDArray[np.integer]], device: torch.device
+    ) -> Iterator[Batch]:
+        """A batch for each set of rows, drawn by other processes while the device is at work."""
+        drawn = ahead(self.pictures, wanted, processes_here())
+        return (self._looked_at(pictures, device) for pictures in drawn)
+
     def batch(self, rows: NDArray[np.integer], device: torch.device) -> Batch:
         """The rows asked for, as float32 tensors on ``device``, which is the model's."""
-        made = [self._spoilt(int(row)) for row in rows]
-        product = torch.tensor([m.good.product for m in made], device=device)
-        owner = torch.tensor([m.good.id for m in made], device=device)
-        clean = self.model.features(stacked([m.clean for m in made]))
-        spoilt = self.model.features(stacked([m.spoilt for m in made]))
-        prompt = self.model.ask(spoilt, product, leave_out=owner)
-        masks = [m.mask for m in made]
-        mask = soft_target(masks, spoilt.lateral.shape[-1]).to(device)
-        fine = soft_target(masks, self.model.config.map_px).to(device)
-        return Batch(spoilt, prompt, clean.tokens, mask, fine, product)
+        return self._looked_at(self.pictures.draw(rows), device)
 
-    def _spoilt(self, row: int) -> "_Row":
-        """A good part in slightly other light, spoilt or, as often as ``clean_share``, not."""
-        rng = stream(self.seed, "cache", row)
-        good = self.goods[int(rng.integers(len(self.goods)))]
-        donor = self.donors[int(rng.integers(len(self.donors)))]
-        clean = vary(good.image, rng)
-        if rng.random() < self.clean_share:
-            return _Row(good, clean, clean, np.zeros(clean.shape[:2], bool))
-        synthetic = spoil(clean, donor, rng, self.damage)
-        return _Row(good, clean, synthetic.image, synthetic.mask)
-
-
-class _Row(NamedTuple):
-    good: Good
-    clean: Image
-    spoilt: Image
-    mask: Mask
+    @torch.no_grad()
+    def _looked_at(self, drawn: Drawn, device: torch.device) -> Batch:
+        clean, spoilt, mask, product, owner = (part.to(device) for part in drawn)
+        features = self.model.features(spoilt)
+        prompt = self.model.ask(features, product, leave_out=owner)
+        coarse, fine = (
+            soft_target(mask, side)
+            for side in (features.lateral.shape[-1], self.model.config.map_px)
+        )
+        unspoilt = self.model.features(clean).tokens
+        return Batch(features, prompt, unspoilt, coarse, fine, product)
 
 
 def stacked(images: Sequence[Image]) -> Tensor:

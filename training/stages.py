@@ -89,7 +89,7 @@ def _state(
 
 def _at(t: Tensor, schedule: Sequence[float]) -> Tensor:
     """A schedule's values at the times ``t (B,)``: ``(B, 1, 1, 1)``."""
-    return torch.tensor(schedule, device=t.device)[t][:, None, None, None]
+    return torch.tensor(schedule).to(t.device)[t][:, None, None, None]
 
 
 def _noise(like: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,6 +1,6 @@
 """A run from folders of good parts to a bundle: prepare, cache, train, scale, export."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from training.fit import fit
 from training.kept_words import encoder_of
 from training.model.backbone import load_backbone
 from training.model.promptmad import PromptMAD
+from training.pictures import Pictures
 from training.prepare import Goods, fill_prompt, read_goods, spread
 from training.processes import launched, told_once
 from training.prompts import build_table
@@ -110,7 +111,8 @@ def _rows(
     """
     config = run.spec.config
     donors, damage = _donors(goods, run), config.damage
-    maker = RowMaker(model, goods.fitted, donors, config.seed, config.clean_share, damage)
+    pictures = Pictures(goods.fitted, donors, config.seed, config.clean_share, damage)
+    maker = RowMaker(model, pictures)
     if fabric.device.type == "cuda":
         return maker, config.pictures
     cache = _cache(maker, run, report)
@@ -158,10 +160,11 @@ def _fit_stages(
     model.to(memory_format=torch.channels_last)
     first = names.index(run.state.stage) if run.state.stage in names else 0
 
-    def draw(rng: np.random.Generator) -> Batch:
-        drawn = np.sort(rng.integers(0, count, config.batch))
-        return rows.batch(drawn[fabric.global_rank :: fabric.world_size], fabric.device)
+    def batches(rngs: Iterator[np.random.Generator]) -> Iterator[Batch]:
+        drawn = (np.sort(rng.integers(0, count, config.batch)) for rng in rngs)
+        own = (every[fabric.global_rank :: fabric.world_size] for every in drawn)
+        return rows.batches(own, fabric.device)
 
     for stage in order[first:]:
         until = UNTIL[stage.name]
-        fit(stage, model, draw, run, steps[stage.name], until, report, config.ema, fabric)
+        fit(stage, model, batches, run, steps[stage.name], until, report, config.ema, fabric)

@@ -9,7 +9,8 @@ from tests.training.micro import MODEL, SIDE, micro_model
 from training.axes import fit_axes
 from training.model.bank import cells
 from training.neighbours import Neighbours
-from training.rows import Good, stacked
+from training.pictures import Good
+from training.rows import stacked
 
 
 @pytest.fixture(scope="module")

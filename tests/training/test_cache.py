@@ -11,8 +11,9 @@ from tests.training.micro import SIDE, micro_model
 from training.axes import fit_axes
 from training.cache import FeatureCache
 from training.datasets.sample import Sample
+from training.pictures import Good, Pictures
 from training.prepare import fill_prompt, read_goods, spread
-from training.rows import Good, RowMaker
+from training.rows import RowMaker
 
 ROWS = 20
 CPU = torch.device("cpu")
@@ -25,7 +26,7 @@ def goods() -> list[Good]:
 
 
 def _maker(goods: list[Good]) -> RowMaker:
-    return RowMaker(micro_model(), goods, [g.image for g in goods], seed=3, clean_share=0.3)
+    return RowMaker(micro_model(), Pictures(goods, [g.image for g in goods], 3, clean_share=0.3))
 
 
 def _filled(folder: Path, goods: list[Good], until: int = ROWS, made: int = 0) -> FeatureCache:

@@ -1,85 +1,131 @@
-"""On a GPU nothing is left behind on the CPU: asked of PyTorch's fake tensors, which have a device
-and no values, since no machine of ours has a GPU. They know no backward pass without one.
+"""On a GPU nothing is left behind on the CPU, and what comes out is the same: asked of a pretended
+device, since no machine that runs the tests has a GPU.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 from engine.types import MissingError
 from tests.training.micro import CONFIG, MODEL, SIDE, micro_model
+from tests.training.pretend import DEVICE, Pretending, There, move
+from training.axes import fit_axes
 from training.config import FAMILIES, ModelConfig
+from training.datasets.sample import Sample
 from training.model.promptmad import PromptMAD
+from training.pictures import Good, Pictures
+from training.prepare import fill_prompt
 from training.processes import device_here, precision_here
-from training.rows import Batch, Good, RowMaker
+from training.ranking import rank
+from training.refinement import measure_steps
+from training.rows import RowMaker
+from training.scales import fit_scales
 from training.stages import stages
 
-GPU = torch.device("cuda:0")
+CPU = torch.device("cpu")
+KINDS: dict[str, dict[str, Any]] = {
+    "one bank": {},
+    "two banks": {"axes": "spread", "memory_tokens": 12, "outline_channels": 8},
+    "a picture": {"prompt": "picture"},
+}
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeTensorMode]:
-    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
-        yield mode
+def device() -> Iterator[torch.device]:
+    with Pretending():
+        yield DEVICE
 
 
-def _on_gpu(mode: FakeTensorMode, config: ModelConfig = MODEL) -> PromptMAD:
-    with torch._subclasses.fake_tensor.unset_fake_temporarily():
-        model = micro_model(config=config)
-    for part in model.modules():
-        for tensors in (part._parameters, part._buffers):
-            for name, tensor in tensors.items():
-                if tensor is None:
-                    continue
-                moved = mode.from_tensor(tensor.detach()).to(GPU)
-                trained = isinstance(tensor, nn.Parameter)
-                tensors[name] = nn.Parameter(moved, tensor.requires_grad) if trained else moved
-    return model
+@pytest.fixture(scope="module")
+def goods() -> list[Good]:
+    rng = np.random.default_rng(0)
+    return [Good(i, i % 2, rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)) for i in range(8)]
 
 
-def _pictures() -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8), torch.tensor([0, 1])
+def _pair(**changes: Any) -> tuple[PromptMAD, PromptMAD]:
+    """The same model on the device and on the CPU."""
+    config = ModelConfig.model_validate(MODEL.model_dump() | changes)
+    there, here = micro_model(config=config), micro_model(config=config)
+    move(there)
+    return there, here
 
 
-def test_pictures_go_where_the_model_is(fake: FakeTensorMode) -> None:
-    model = _on_gpu(fake)
-    image, product = _pictures()
-    coarse = model.look(image, product, leave_out=torch.tensor([3, 4]))
-    fused, score = model.fusion(model.finished(coarse), coarse.distance, product)
-    assert (coarse.logit.device, fused.device, score.device) == (GPU, GPU, GPU)
+def _same(there: torch.Tensor, here: torch.Tensor) -> None:
+    assert isinstance(there, There)
+    torch.testing.assert_close(there.here, here, atol=1e-5, rtol=1e-4)
+
+
+def test_two_devices_in_one_operation_are_refused(device: torch.device) -> None:
+    there = torch.ones(3).to(device)
+    assert (there.device, (there + 1).device) == (device, device)
+    with pytest.raises(RuntimeError, match="1 tensors on the device, 1 on the CPU"):
+        _ = there + torch.ones(3)
+    _same((there * 2).sum(), torch.tensor(6.0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_what_is_fitted_before_training(kind: str, device: torch.device, goods: list[Good]) -> None:
+    there, here = _pair(**KINDS[kind])
+    for model in (there, here):
+        fit_axes(model, goods, seed=0)
+        fill_prompt(model, goods, seed=0)
+    _same(there.neck.axes.weight, here.neck.axes.weight)
+    _same(there.prompt.tokens.float(), here.prompt.tokens.float())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows(kind: str, device: torch.device, goods: list[Good]) -> None:
+    there, here = _pair(**KINDS[kind])
+    pictures = Pictures(goods, [g.image for g in goods], seed=0, clean_share=0.3)
+    a, b = (
+        RowMaker(model, pictures).batch(np.arange(4), where)
+        for model, where in ((there, device), (here, CPU))
+    )
+    _same(a.features.tokens, b.features.tokens)
+    _same(a.prompt.tokens, b.prompt.tokens)
+    _same(a.mask, b.mask)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("refinement", ["bridge", "ddpm"])
-def test_every_stage_learns_on_the_device_of_its_batch(
-    fake: FakeTensorMode, family: str, refinement: str
+def test_every_stage_learns_there_as_here(
+    device: torch.device, goods: list[Good], family: str, refinement: str
 ) -> None:
     switches = {**FAMILIES[family].get("model", {}), "refinement": refinement}
     switches |= {"outline_channels": 8}
     if switches.get("prompt") != "picture":
         switches |= {"memory_tokens": 12}
-    model = _on_gpu(fake, ModelConfig.model_validate(MODEL.model_dump() | switches))
-    image, product = _pictures()
-    f = model.features(image)
-    prompt = model.ask(f, product.to(GPU))
-    mask, fine = (torch.zeros(2, 1, SIDE // s, SIDE // s, device=GPU) for s in (4, 2))
-    batch = Batch(f, prompt, f.tokens, mask, fine, product.to(GPU))
-    config = CONFIG.model_copy(update={"jitter": 1.0})
-    for stage in stages(config):
-        assert stage.loss(model, batch, torch.Generator()).device == GPU
+    there, here = _pair(**switches)
+    pictures = Pictures(goods, [goods[0].image], seed=0, clean_share=0.3)
+    for stage in stages(CONFIG.model_copy(update={"jitter": 1.0})):
+        for model, where in ((there, device), (here, CPU)):
+            batch = RowMaker(model, pictures).batch(np.arange(4), where)
+            stage.loss(model, batch, torch.Generator().manual_seed(0)).backward()
+        pairs = zip(stage.parameters(there), stage.parameters(here), strict=True)
+        learnt = [(a.grad, b.grad) for a, b in pairs if b.grad is not None]
+        assert learnt
+        for a, b in learnt:
+            assert a is not None
+            assert b is not None
+            _same(a, b)
 
 
-def test_rows_are_made_where_the_model_is(fake: FakeTensorMode) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
-    goods = [Good(i, i, picture) for i in range(2)]
-    maker = RowMaker(_on_gpu(fake), goods, [picture], seed=0, clean_share=0.5)
-    made = maker.batch(np.arange(4), GPU)
-    of = (made.features.tokens, made.prompt.tokens, made.clean, made.mask, made.product)
-    assert {tensor.device for tensor in of} == {GPU}
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_follows_training(kind: str, device: torch.device, goods: list[Good]) -> None:
+    there, here = _pair(**KINDS[kind])
+    for model in (there, here):
+        fit_scales(model, goods)
+    _same(there.fusion.spread, here.fusion.spread)
+    samples = [Sample(Path(f"{g.id}.png"), "a", "train") for g in goods]
+    a, b = (rank(model, goods, samples, lambda *_: None) for model in (there, here))
+    assert [r.score for r in a] == pytest.approx([r.score for r in b], rel=1e-3, abs=1e-4)
+    quality = [measure_steps(model, goods[:2], seed=0)[0].mean for model in (there, here)]
+    assert quality[0] == pytest.approx(quality[1], abs=1e-3)
 
 
 def test_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ from training.cache import FeatureCache
 from training.config import ModelConfig
 from training.model.outline import Outline, outlined, pixels
 from training.model.segmentor import double
-from training.rows import Good, RowMaker
+from training.pictures import Good, Pictures
+from training.rows import RowMaker
 
 DRAWN = MODEL.model_copy(update={"outline_channels": 8})
 CPU = torch.device("cpu")
@@ -67,7 +68,7 @@ def test_an_outline_learns_what_stride_4_cannot_show() -> None:
 def test_a_cache_keeps_what_the_outline_needs(tmp_path) -> None:
     rng = np.random.default_rng(0)
     goods = [Good(i, 0, rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)) for i in range(4)]
-    maker = RowMaker(micro_model(config=DRAWN), goods, [goods[0].image], seed=1, clean_share=0.3)
+    maker = RowMaker(micro_model(config=DRAWN), Pictures(goods, [goods[0].image], 1, 0.3))
     cache = FeatureCache(tmp_path, 8, maker.model)
     cache.fill(maker, CPU)
     rows = np.arange(8)

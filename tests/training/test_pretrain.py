@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from training.pictures import Good
 from training.pretrain import _crops
-from training.rows import Good
 
 SIDE = 128
 

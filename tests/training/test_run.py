@@ -52,8 +52,12 @@ class FitLine:
         return loss * (torch.nan if self.seen == self.poison_at else 1.0)
 
 
-def draw(rng: np.random.Generator) -> Tensor:
+def _drawn(rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(rng.normal(size=(8, 3)).astype(np.float32))
+
+
+def draw(rngs: Iterator[np.random.Generator]) -> Iterator[Tensor]:
+    return map(_drawn, rngs)
 
 
 def report(what: str, share: float, note: str) -> None:
@@ -143,7 +147,7 @@ def test_losses_are_taken_in_the_precision_asked_for(tmp_path: Path) -> None:
 
     for precision in ("bf16-mixed", "32-true"):
         run = open_run(tmp_path / precision, spec(precision=precision))
-        fit(FitRows(), Line(), lambda rng: Rows(draw(rng)), run, 2, 1.0, report)
+        fit(FitRows(), Line(), lambda rngs: map(Rows, draw(rngs)), run, 2, 1.0, report)
     assert seen == 2 * [torch.bfloat16] + 2 * [torch.float32]
 
 

@@ -6,7 +6,8 @@ import torch
 
 from tests.training.micro import SIDE, micro_model
 from training.model.promptmad import Fusion, PromptMAD
-from training.rows import Good, stacked
+from training.pictures import Good
+from training.rows import stacked
 from training.scales import fit_scales
 
 

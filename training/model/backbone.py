@@ -81,7 +81,7 @@ class Axes(nn.Module):
         is none good parts have just not been seen to differ.
         """
         S, N = (x.T.double() @ x.double() / len(x) for x in (signal, noise))
-        floor = (FLOOR * N.diagonal().mean()).clamp(min=1e-12) * torch.eye(len(N))
+        floor = (FLOOR * N.diagonal().mean()).clamp(min=1e-12) * torch.eye(len(N)).to(N)
         whiten = torch.linalg.inv(torch.linalg.cholesky(N + floor))
         _, vectors = torch.linalg.eigh(whiten @ S @ whiten.T)
         self.weight.copy_(vectors[:, -self.weight.shape[0] :].T @ whiten)

@@ -139,16 +139,17 @@ def coreset(tokens: Tensor, size: int, generator: torch.Generator) -> Tensor:
 
     Farthest-point selection, Gonzalez (1985), as PatchCore uses it, and as there in a random
     projection of :data:`SKETCH` dimensions (Johnson & Lindenstrauss 1984): all its time goes into
-    reading the tokens. With fewer tokens than ``size`` the selection wraps round.
+    reading the tokens, on whichever device they are. With fewer tokens than ``size`` the selection
+    wraps round.
     """
-    count = len(tokens)
+    count, device = len(tokens), tokens.device
     if count <= size:
-        return torch.arange(size) % count
-    chosen = torch.empty(size, dtype=torch.long)
-    chosen[0] = torch.randint(count, (1,), generator=generator)
+        return torch.arange(size, device=device) % count
+    chosen = torch.empty(size, dtype=torch.long, device=device)
+    chosen[0] = torch.randint(count, (), generator=generator)
     seen = _sketch(tokens, generator)
     squared = seen.square().sum(1)
-    farthest = torch.full((count,), torch.inf)
+    farthest = torch.full((count,), torch.inf, device=device)
     for i in range(1, size):
         last = seen[chosen[i - 1]]
         torch.minimum(farthest, squared - 2 * (seen @ last) + last.square().sum(), out=farthest)
@@ -161,4 +162,5 @@ def _sketch(tokens: Tensor, generator: torch.Generator) -> Tensor:
     tokens = tokens - tokens.mean(0)
     if tokens.shape[1] <= SKETCH:
         return tokens
-    return tokens @ torch.randn(tokens.shape[1], SKETCH, generator=generator) / SKETCH**0.5
+    axes = torch.randn(tokens.shape[1], SKETCH, generator=generator).to(tokens)
+    return tokens @ axes / SKETCH**0.5
