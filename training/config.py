@@ -62,6 +62,9 @@ class ModelConfig(Frozen):
     refinement_steps: Count = 10
     beta: tuple[float, float] = (1e-4, 0.02)
     score_top: Share = 0.0025
+    agreement: Share = 0.0
+    """How much of the smaller of the two maps is added to the larger. None: the larger alone, and
+    the memory is silent beside a sure segmentor."""
 
     @property
     def residual_channels(self) -> int:
@@ -179,30 +182,38 @@ SMALL: dict[str, Any] = {
         "memory_tokens": 6144,
         "memory_dim": 192,
         "outline_channels": 16,
+        "agreement": 1.0,
     },
 }
-FULL: dict[str, Any] = {
+FULL: dict[str, Any] = SMALL | {
     "minutes": 480.0,
     "pictures": 40000,
     "segmentor_steps": 40000,
     "refiner_steps": 8000,
-    "model": {
+    "model": SMALL["model"]
+    | {
         "backbone": {"name": "efficientnet_b4"},
+        "input_px": 384,
         "neck_dim": 256,
+        "memory_dim": 256,
         "bank_tokens": 10240,
+        "memory_tokens": 10240,
         "width": 256,
         "heads": 8,
         "encoder_layers": 4,
         "decoder_layers": 4,
         "segmentor_width": 128,
         "segmentor_layers": 2,
+        "guide_channels": 48,
         "refiner_channels": 32,
     },
 }
 SIZES = {"tiny": TINY, "small": SMALL, "full": FULL}
 """``tiny`` and ``small`` train on two CPU cores; ``full`` is meant for a GPU."""
 
-PICTURE: dict[str, Any] = {"prompt": "picture", "memory_tokens": 0}
+PICTURE: dict[str, Any] = {"prompt": "picture", "memory_tokens": 0, "outline_channels": 0}
+EVEN: dict[str, Any] = {"loss": {"focal_gamma": 0.0, "focal_alpha": 0.5, "dice": 0.1}}
+"""Cross-entropy with a little Dice: docs/decisions/0013."""
 PUBLISHED: dict[str, Any] = {"model": PICTURE, "jitter": 1.2}  # OneNIP's jitter
 FAMILIES: dict[str, dict[str, Any]] = {
     "onenip": {
@@ -229,7 +240,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 """What a name may end in: ``promptmad-small+no-text+ddpm``."""
 
 
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Settings on settings: where both speak, the upper word counts."""
     merged = dict(below)
     for key, value in above.items():
@@ -238,7 +249,9 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _config(family: str, size: str) -> TrainConfig:
-    settings = _over(SIZES[size], FAMILIES[family])
+    settings = over(SIZES[size], FAMILIES[family])
+    if family == "promptmad-bank" and size != "tiny":
+        settings = over(settings, EVEN)
     return TrainConfig.model_validate(settings | {"name": f"{family}-{size}"})
 
 
@@ -256,5 +269,5 @@ def config_named(name: str) -> TrainConfig:
             raise InputError(
                 f"There is no ablation {ablation!r}: choose from {', '.join(ABLATIONS)}."
             )
-        settings = _over(settings, ABLATIONS[ablation])
+        settings = over(settings, ABLATIONS[ablation])
     return TrainConfig.model_validate(settings | {"name": name})

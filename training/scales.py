@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from training.model.promptmad import PromptMAD, enlarge
+from training.pictures import Good
 from training.prepare import spread
-from training.rows import Good, stacked
+from training.rows import stacked
 
 MOST_GOODS = 200
 STRANGE = 0.98  # of good parts score less, on each map: the score of the next becomes 1
@@ -22,7 +23,7 @@ def fit_scales(model: PromptMAD, held_out: Sequence[Good]) -> None:
     """Set centre and spread of :class:`training.model.promptmad.Fusion` per product of the goods.
 
     On either map the median pixel of good parts becomes 0, and the score of the strangest part in
-    fifty becomes 1.
+    fifty becomes 1; where the maps add up, so does that of their sum.
     """
     for product in sorted({g.product for g in held_out}):
         own = spread([g for g in held_out if g.product == product], MOST_GOODS)
@@ -32,6 +33,15 @@ def fit_scales(model: PromptMAD, held_out: Sequence[Good]) -> None:
         strange = torch.quantile(scores, STRANGE, dim=1)
         model.fusion.centre[product] = centre
         model.fusion.spread[product] = (strange - centre).clamp(min=1e-3)
+        if model.fusion.agreement:
+            score = model.fusion.score(model.fusion.joined(*_scaled(model, maps, product)))
+            model.fusion.spread[product] *= torch.quantile(score, STRANGE).clamp(min=1e-3)
+
+
+def _scaled(model: PromptMAD, maps: Tensor, product: int) -> Sequence[Tensor]:
+    """Both maps ``(N, 2, s, s)`` on the product's scales."""
+    logit, distance = maps.to(model.fusion.centre.device).split(1, 1)
+    return model.fusion.channels(logit, distance, torch.full((len(maps),), product)).unbind(1)
 
 
 def _maps(model: PromptMAD, good: Good) -> Tensor:

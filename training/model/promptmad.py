@@ -86,16 +86,19 @@ class Fusion(nn.Module):
     """Refined logit and distance → one raw map and one raw score, on scales set by good parts.
 
     Per product ``z = (v - centre) / spread`` for each of the two maps, then the larger: what the
-    segmentor was never shown may still be strange to the memory, and the other way round. Where
-    the segmentor is sure by itself the memory falls silent, whose marks are far less sharp.
+    segmentor was never shown may still be strange to the memory, and the other way round. Either
+    the smaller adds ``agreement`` of itself, since two that agree are surer than one, or, without
+    any, the memory falls silent where the segmentor is sure by itself: its marks are less sharp.
     """
 
     centre: Tensor
     spread: Tensor
 
-    def __init__(self, products: int, score_top: float, around: int = 3) -> None:
+    def __init__(
+        self, products: int, score_top: float, around: int = 3, agreement: float = 0.0
+    ) -> None:
         super().__init__()
-        self.score_top, self.around = score_top, around
+        self.score_top, self.around, self.agreement = score_top, around, agreement
         self.register_buffer("centre", torch.zeros(products, 2))
         self.register_buffer("spread", torch.ones(products, 2))
 
@@ -107,9 +110,15 @@ class Fusion(nn.Module):
 
     def forward(self, logit: Tensor, distance: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, s, s)`` and score ``(B,)``."""
-        segmented, strange = self.channels(logit, distance, product).unbind(1)
-        fused = torch.maximum(segmented, strange * self._needed(segmented))
+        fused = self.joined(*self.channels(logit, distance, product).unbind(1))
         return fused, self.score(fused)
+
+    def joined(self, segmented: Tensor, strange: Tensor) -> Tensor:
+        """Both maps on their scales, ``(B, s, s)``, as one."""
+        if not self.agreement:
+            return torch.maximum(segmented, strange * self._needed(segmented))
+        smaller = torch.minimum(segmented, strange)
+        return torch.maximum(segmented, strange) + self.agreement * smaller
 
     def _needed(self, segmented: Tensor) -> Tensor:
         """How much the memory has to say, 1 to 0, as the segmentor's own score rises: (B, 1, 1)."""
@@ -153,7 +162,7 @@ class PromptMAD(nn.Module):
         self.denoiser = Denoiser(config, lateral)
         self.outline = Outline(config) if config.outline_channels else None
         around = 3 if self.outline is None else 5  # about three cells of stride 4
-        self.fusion = Fusion(len(prompts), config.score_top, around)
+        self.fusion = Fusion(len(prompts), config.score_top, around, config.agreement)
         self.noise_share = noise_share(config)
         self.steps = config.refinement_steps
 
