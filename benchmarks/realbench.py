@@ -15,7 +15,10 @@ import sys
 from pathlib import Path
 
 FAMILIES = ("promptmad-bank", "promptmad", "onenip")
-ABLATIONS = ("no-text", "no-focal", "no-attention", "no-laterals", "no-memory", "ddpm")
+ABLATIONS = {
+    "promptmad-bank": ("no-text", "focal", "no-attention", "no-laterals", "no-memory", "ddpm"),
+    "promptmad": ("no-text", "no-focal", "no-attention", "no-laterals", "ddpm"),
+}
 STEPS = (0, 1, 2, 4, 10)
 FIGURES = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro")
 
@@ -29,8 +32,7 @@ def inspector(*arguments: object) -> str:
 def rows(size: str, only: list[str]) -> list[str]:
     """Configurations by name: the families, then ours and the published one without each part."""
     every = [f"{family}-{size}" for family in FAMILIES]
-    every += [f"{family}-{size}+{part}" for family in FAMILIES[:2] for part in ABLATIONS]
-    every.remove(f"promptmad-{size}+no-memory")  # it has none
+    every += [f"{family}-{size}+{part}" for family, parts in ABLATIONS.items() for part in parts]
     return [name for name in every if not only or name in only]
 
 

@@ -231,13 +231,15 @@ FAMILIES: dict[str, dict[str, Any]] = {
 ABLATIONS: dict[str, dict[str, Any]] = {
     "no-text": {"model": {"text": False}},
     "no-focal": {"loss": {"focal_gamma": 0.0, "focal_alpha": 0.5}},
+    "focal": {"loss": LossConfig().model_dump()},
     "no-attention": {"model": {"segmentor_layers": 0}},
     "no-memory": {"model": {"memory_tokens": 0}},
     "no-laterals": {"model": {"laterals": False}},
     "no-refinement": {"refiner_steps": 0},
     "ddpm": {"model": {"refinement": "ddpm"}},
 }
-"""What a name may end in: ``promptmad-small+no-text+ddpm``."""
+"""What a name may end in: ``promptmad-small+no-text+ddpm``. ``focal`` gives the published loss to a
+configuration that has another."""
 
 
 def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

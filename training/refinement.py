@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
-from training.datasets.synthesis import spoil, vary
+from training.config import DamageConfig
+from training.datasets.synthesis import ANYWHERE, spoil, vary
 from training.losses import soft_target
 from training.metrics import measure
 from training.model.promptmad import PromptMAD
@@ -38,24 +39,32 @@ class Quality:
 
 
 @torch.no_grad()
-def measure_steps(model: PromptMAD, held_out: Sequence[Good], seed: int) -> dict[int, Quality]:
-    """The quality at 0, 1, 2, 4, 10 steps, as far as the model has them, on the same pictures."""
+def measure_steps(
+    model: PromptMAD, held_out: Sequence[Good], seed: int, damage: DamageConfig = ANYWHERE
+) -> dict[int, Quality]:
+    """The quality at 0, 1, 2, 4, 10 steps, as far as the model has them, on the same pictures, with
+    ``damage`` as in training.
+    """
     choices = [c for c in CHOICES if c <= model.config.refinement_steps]
     goods = spread(held_out, MOST_GOODS)
     with ExitStack() as stack:
         pixels = {c: stack.enter_context(Pixels()) for c in choices}
-        _add_maps(model, goods, seed, pixels)
+        _add_maps(model, goods, seed, damage, pixels)
         return {steps: _quality(found) for steps, found in pixels.items()}
 
 
 def _add_maps(
-    model: PromptMAD, goods: Sequence[Good], seed: int, pixels: Mapping[int, Pixels]
+    model: PromptMAD,
+    goods: Sequence[Good],
+    seed: int,
+    damage: DamageConfig,
+    pixels: Mapping[int, Pixels],
 ) -> None:
     """One spoilt picture of each good part, refined by every number of steps."""
     for i, good in enumerate(goods):
         rng = stream(seed, "refinement", i)
         donor = goods[int(rng.integers(len(goods)))]
-        spoilt = spoil(vary(good.image, rng), donor.image, rng)
+        spoilt = spoil(vary(good.image, rng), donor.image, rng, damage)
         product, image = torch.tensor([good.product]), stacked([spoilt.image])
         coarse = model.look(image, product)
         mask = (

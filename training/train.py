@@ -145,7 +145,8 @@ def _donors(goods: Goods, run: Run) -> Sequence[Image]:
 
 def _choose_steps(model: PromptMAD, goods: Goods, run: Run) -> int:
     """As many as pay; what each number gave stands in RUN/refinement.json."""
-    quality = measure_steps(model, goods.held_out, run.spec.config.seed)
+    config = run.spec.config
+    quality = measure_steps(model, goods.held_out, config.seed, config.damage)
     run.note("refinement.json", {str(steps): asdict(q) for steps, q in quality.items()})
     return fewest(quality)
 

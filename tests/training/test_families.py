@@ -58,6 +58,8 @@ def test_ablations_are_named_after_what_they_leave_out() -> None:
     assert config.model.neck_dim == plain.model.neck_dim
     assert (plain.model.text, plain.model.refinement) == (True, "bridge")
     assert config_named("promptmad-tiny+no-focal").loss.focal_gamma == 0
+    assert plain.loss.focal_gamma == 0
+    assert config_named("promptmad-bank-small+focal").loss == config_named("promptmad-small").loss
     with pytest.raises(InputError, match="no ablation 'no-words': choose from no-text"):
         config_named("promptmad-tiny+no-words")
 
