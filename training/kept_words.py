@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from engine.files import whole_file
+from engine.types import InputError
 from training.prompts import DEFAULT_CLIP, ClipEncoder, HashEncoder, TextEncoder
 from training.spec import RunSpec, path_of
 
@@ -30,8 +32,8 @@ def encoder_of(spec: RunSpec) -> TextEncoder:
 class KeptEncoder:
     """Answers from ``folder``, and makes the encoder only where an answer is missing.
 
-    ``source`` is what the weights are: their hash, or the hub's tag. A file that cannot be read is
-    made again.
+    ``source`` is what the weights are: their hash, or "hub". A file that cannot be read is made
+    again, and where none can be written nothing is kept.
     """
 
     def __init__(
@@ -50,8 +52,8 @@ class KeptEncoder:
     def _encoded(self, sentences: Sequence[str], path: Path) -> NDArray[np.float32]:
         self._encoder = self._encoder or self._make()
         rows = self._encoder(sentences)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as part, part.open("wb") as file:
+        # a full disk or a read-only home costs time next time, not this training
+        with suppress(InputError), whole_file(path) as part, part.open("wb") as file:
             np.save(file, rows)
         return rows
 

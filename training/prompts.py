@@ -6,7 +6,7 @@ The table is computed once, shipped in the bundle, and needs no text model at th
 import hashlib
 import pickle  # for its error: torch unpickles weights only, and says so
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -66,7 +66,11 @@ class HashEncoder:
 
 
 class ClipEncoder:
-    """open_clip's text tower, frozen; weights from a file or, without one, from its hub."""
+    """open_clip's text tower, frozen; weights from a file or, without one, from its hub.
+
+    :class:`InputError` where open_clip has no such model or a file cannot be read,
+    :class:`MissingError` where its hub or a package is out of reach.
+    """
 
     note = "open_clip text tower, mean of the template ensemble."
 
@@ -76,7 +80,8 @@ class ClipEncoder:
         if model not in open_clip.list_models():
             raise InputError(f"open_clip has no model {model!r}: see open_clip.list_models().")
         self.name = f"open_clip:{model}"
-        source = "openai" if weights is None else str(weights)
+        source = _tag(model) if weights is None else str(weights)
+        self._tokenize = _tokenizer(model)
         try:
             with warnings.catch_warnings():
                 # OpenAI's weights under the other activation give wrong words, and only a warning.
@@ -91,11 +96,35 @@ class ClipEncoder:
                 f"The text weights of {model} cannot be read from {weights or 'the hub'} "
                 f"({type(error).__name__}): give a whole open_clip checkpoint with --clip-weights."
             ) from error
-        self._tokenize = open_clip.get_tokenizer(model)
 
     @torch.no_grad()
     def __call__(self, sentences: Sequence[str]) -> NDArray[np.float32]:
         return _unit(self._net.encode_text(self._tokenize(list(sentences))).float().numpy())
+
+
+def _tag(model: str) -> str:
+    """Which of the hub's weights to take: OpenAI's where the model has them, else the first."""
+    import open_clip
+
+    tags: list[str] = open_clip.list_pretrained_tags_by_model(model)
+    if not tags:
+        raise InputError(
+            f"open_clip's hub has no weights of {model!r}: give a checkpoint with --clip-weights, "
+            "or name a model of open_clip.list_pretrained()."
+        )
+    return "openai" if "openai" in tags else tags[0]
+
+
+def _tokenizer(model: str) -> Callable[[list[str]], torch.Tensor]:
+    import open_clip
+
+    try:
+        return open_clip.get_tokenizer(model)
+    except (ImportError, OSError) as error:
+        raise MissingError(
+            f"The tokenizer of {model} needs the package transformers and the hub "
+            f"({type(error).__name__}): see to both, or name a model such as {DEFAULT_CLIP}."
+        ) from error
 
 
 def build_table(products: Sequence[str], encoder: TextEncoder, words: Words = GENERIC) -> Table:

@@ -23,7 +23,7 @@ def fit_scales(model: PromptMAD, held_out: Sequence[Good]) -> None:
     """Set centre and spread of :class:`training.model.promptmad.Fusion` per product of the goods.
 
     On either map the median pixel of good parts becomes 0, and the score of the strangest part in
-    fifty becomes 1; where the maps add up, so does that of their sum.
+    fifty becomes 1. Where the maps add up both are stretched alike, so that their sum's does.
     """
     for product in sorted({g.product for g in held_out}):
         own = spread([g for g in held_out if g.product == product], MOST_GOODS)

@@ -44,6 +44,48 @@ def test_coco_goes_out_and_comes_in_again(tmp_path: Path) -> None:
     assert findings(tmp_path / "again")[0].words.startswith("0 good pictures")
 
 
+def test_a_defect_without_a_mask_comes_in_again_as_what_it_is(tmp_path: Path) -> None:
+    data = write_parts(tmp_path / "data", train=4, test=3)
+    (data / "plate/ground_truth/white spot/001_mask.png").unlink()
+    assert call("to-coco", data, "--out", tmp_path / "all.json").exit_code == 0
+    out = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    labels = {x["file_name"]: x["promptmad_label"] for x in out["images"] if len(x) > 6}
+    assert labels == {"plate/test/white spot/001.png": "white spot"}  # others tell by annotations
+
+    options = ["--images", data, "--product", "plate", "--out", tmp_path / "again"]
+    assert call("from-coco", tmp_path / "all.json", *options).exit_code == 0
+    before = {s.path: s.label for s in read_dataset(data).samples}
+    again = read_dataset(tmp_path / "again").samples
+    assert {s.path: s.label for s in again} == before
+    assert sum(s.mask_path is not None for s in again) == 2
+
+
+def test_what_is_drawn_later_counts_more_than_our_label(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", photograph(1))
+    entry = {"id": 7, "file_name": "a.png", "width": SIDE, "height": SIDE}
+    content = {
+        "images": [entry | {"promptmad_label": "scratch"}],
+        "categories": [{"id": 2, "name": "dent"}],
+        "annotations": [{"image_id": 7, "category_id": 2, "segmentation": [[1, 1, 9, 1, 9, 9]]}],
+    }
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    options = ["--images", tmp_path, "--product", "plate", "--out", tmp_path / "out"]
+    assert call("from-coco", tmp_path / "c.json", *options).exit_code == 0
+    (sample,) = read_dataset(tmp_path / "out").samples
+    assert sample.label == "dent"
+
+
+@pytest.mark.parametrize("label", [3, ["a", "b"], "train", None])
+def test_labels_of_other_tools_are_passed_over(tmp_path: Path, label: object) -> None:
+    write(tmp_path / "a.png", photograph(1))
+    entry = {"id": 7, "file_name": "a.png", "width": SIDE, "height": SIDE, "label": label}
+    (tmp_path / "c.json").write_text(json.dumps({"images": [entry]}))
+    options = ["--images", tmp_path, "--product", "plate", "--out", tmp_path / "out"]
+    assert call("from-coco", tmp_path / "c.json", *options).exit_code == 0
+    (sample,) = read_dataset(tmp_path / "out").samples
+    assert sample.label == "good"
+
+
 def test_coco_of_polygons(tmp_path: Path) -> None:
     write(tmp_path / "a.png", photograph(1))
     square = [10, 20, 30, 20, 30, 50, 10, 50]

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.types import InputError
 from training.kept_words import KeptEncoder
 from training.prompts import HashEncoder, build_table
 
@@ -51,3 +52,32 @@ def test_a_damaged_answer_is_made_again(tmp_path: Path, damage: bytes) -> None:
     path.write_bytes(damage)
     np.testing.assert_array_equal(_said(_kept(tmp_path), "a gear"), whole)
     np.testing.assert_array_equal(np.load(path), whole)
+
+
+def test_where_no_folder_can_be_made_nothing_is_kept_and_words_are_embedded(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "home").write_text("no folder")
+    encoder = _kept(tmp_path / "home" / "words")
+    whole = _said(_kept(tmp_path / "words"), "a gear")
+    for _ in range(2):
+        np.testing.assert_array_equal(_said(encoder, "a gear"), whole)
+    assert MADE == ["a1", "a1"]
+    assert (tmp_path / "home").read_text() == "no folder"
+
+
+def test_an_answer_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    whole = _said(_kept(tmp_path), "a gear")
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    path.mkdir()  # no file can take its place
+    np.testing.assert_array_equal(_said(_kept(tmp_path), "a gear"), whole)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_encoder_that_fails_is_not_passed_over(tmp_path: Path) -> None:
+    def make() -> HashEncoder:
+        raise InputError("no such model")
+
+    with pytest.raises(InputError, match="no such model"):
+        _said(KeptEncoder(make, "clip", "a note", "a1", tmp_path), "a gear")

@@ -38,9 +38,32 @@ def test_on_both_maps_the_median_is_0_and_the_strangest_in_fifty_1() -> None:
         assert (scores.max(1).values > 1).all()
 
 
+@torch.no_grad()
+def test_where_maps_add_up_their_sum_is_on_the_scale_and_neither_map_counts_for_more() -> None:
+    alone, model = micro_model(), micro_model()
+    model.fusion.agreement = 1.0
+    held_out = goods(22)
+    for either in (alone, model):
+        fit_scales(either, held_out)
+    for product in range(2):
+        own = torch.tensor([product])
+        fused = torch.cat(
+            [
+                model.fusion.joined(*channels(model, g).unbind(1))
+                for g in held_out
+                if g.product == own
+            ]
+        )
+        strange = torch.quantile(model.fusion.score(fused), 0.98)
+        assert float(strange) == pytest.approx(1, abs=1e-4)
+    stretched = model.fusion.spread / alone.fusion.spread
+    torch.testing.assert_close(stretched[:, 0], stretched[:, 1])
+
+
+@pytest.mark.parametrize("agreement", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("loud", [0, 1])
-def test_what_one_map_says_the_other_cannot_silence(loud: int) -> None:
-    fusion = Fusion(1, score_top=0.01)
+def test_what_one_map_says_the_other_cannot_silence(loud: int, agreement: float) -> None:
+    fusion = Fusion(1, score_top=0.01, agreement=agreement)
     level = 5.0 if loud == 0 else 1.9
     maps = [torch.zeros(1, 1, 16, 16), torch.zeros(1, 1, 16, 16)]
     quiet, _ = fusion(maps[0], maps[1], torch.tensor([0]))
@@ -50,6 +73,13 @@ def test_what_one_map_says_the_other_cannot_silence(loud: int) -> None:
     assert quiet.max() == 0
     assert fused[0, 5, 5] == pytest.approx(level)
     assert score[0] == pytest.approx(level)
+
+
+def test_two_maps_that_agree_are_surer_than_one() -> None:
+    one, two = torch.full((1, 1, 8, 8), 2.0), torch.full((1, 1, 8, 8), 3.0)
+    for agreement, wanted in ((0.0, 3.0), (0.5, 4.0), (1.0, 5.0)):
+        fused, score = Fusion(1, 0.04, agreement=agreement)(one, two, torch.tensor([0]))
+        assert (float(fused.mean()), float(score)) == pytest.approx((wanted, wanted))
 
 
 def test_a_sure_segmentor_marks_alone_and_its_score_never_falls_below_its_own() -> None:

@@ -17,7 +17,7 @@ from tests.training.photographs import (
     write,
     write_parts,
 )
-from training.datasets.copies import fingerprint, near_copies
+from training.datasets.copies import Pair, exact_copies, fingerprint, near_copies
 
 
 def test_a_clean_set_has_no_findings(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def _turn_grey(home: Path) -> None:
 
 
 def _copy_into_test(home: Path) -> None:
-    (home / "test/good/copy.png").write_bytes((home / "train/good/007.png").read_bytes())
+    _copy_again(home / "train/good/007.png", home / "test/good/copy.png")
 
 
 def _resave_into_test(home: Path) -> None:
@@ -129,3 +129,68 @@ def test_a_copy_of_a_training_picture_is_told_though_a_test_picture_is_as_near(
 def test_photographs_of_one_part_are_no_copies(tmp_path: Path) -> None:
     prints = [fingerprint(photograph(i)) for i in range(200)]
     assert list(near_copies(prints, range(100))) == []
+
+
+def test_pictures_that_are_an_earlier_one_again() -> None:
+    assert list(exact_copies(["a", "b", "a", "c", "a"])) == [Pair(0, 2), Pair(0, 4)]
+
+
+def test_an_exact_copy_is_found_among_goods_too_few_for_statistics(tmp_path: Path) -> None:
+    home = write_parts(tmp_path, train=7, test=2) / "plate"
+    _copy_again(home / "train/good/003.png", home / "test/good/copy.png")
+    found = findings(tmp_path)
+    assert [f.severity for f in found] == ["error", "warning"]
+    assert found[0].words.endswith(": plate/test/good/copy.png is plate/train/good/003.png.")
+    assert found[1].words.startswith("7 good pictures to train on are few")
+
+
+@pytest.mark.parametrize(
+    ("put", "kind"), [(_copy_into_test, "is"), (_resave_into_test, "is nearly")]
+)
+def test_copies_are_found_where_every_good_is_there_twice(
+    tmp_path: Path, put: Callable[[Path], None], kind: str
+) -> None:
+    home = write_parts(tmp_path, train=30) / "plate"
+    for path in sorted(home.glob("train/good/*.png")):
+        _copy_again(path, path.with_stem(f"{path.stem}-again"))
+    put(home)
+    error, warning = findings(tmp_path)
+    assert error.words.startswith("1 test pictures are copies of training pictures")
+    assert re.search(rf"copy\.\w+ {kind} plate/train/good/007(-again)?\.png", error.words)
+    assert warning.words.startswith("30 pictures are copies within their split")
+
+
+def test_a_defect_that_is_a_training_good_again_is_a_copy_whatever_it_is_called(
+    tmp_path: Path,
+) -> None:
+    home = write_parts(tmp_path) / "plate"
+    _copy_again(home / "train/good/007.png", home / "test/white spot/000.png")
+    (found,) = findings(tmp_path)
+    assert found.words.endswith(": plate/test/white spot/000.png is plate/train/good/007.png.")
+
+
+def test_an_exact_copy_within_a_split_is_told_beside_a_near_one_of_another_label(
+    tmp_path: Path,
+) -> None:
+    """A part before and after it was spoilt is no copy; the spoilt one twice is."""
+    home = write_parts(tmp_path) / "plate"
+    spoilt = cv2.imread(str(home / "test/good/000.png"))
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    spoilt[10:12, 10:12] = mask[10:12, 10:12] = 255
+    for name in ("006", "007"):
+        write(home / f"test/white spot/{name}.png", spoilt)
+        write(home / f"ground_truth/white spot/{name}_mask.png", mask)
+    (found,) = findings(tmp_path)
+    assert found.words.startswith("1 pictures are copies within their split")
+    assert found.words.endswith(": plate/test/white spot/007.png is plate/test/white spot/006.png.")
+
+
+def test_flat_pictures_of_other_sizes_are_not_the_same(tmp_path: Path) -> None:
+    home = write_parts(tmp_path, train=6, test=2) / "plate"
+    write(home / "train/good/flat.png", np.full((40, 60, 3), 9, np.uint8))
+    write(home / "test/good/flat.png", np.full((60, 40, 3), 9, np.uint8))
+    assert not [f for f in findings(tmp_path) if "copies" in f.words]
+
+
+def _copy_again(path: Path, to: Path) -> None:
+    to.write_bytes(path.read_bytes())

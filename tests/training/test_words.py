@@ -1,10 +1,11 @@
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import pytest
 
-from engine.types import InputError
-from training.prompts import HashEncoder, build_table
+from engine.types import InputError, MissingError
+from training.prompts import DEFAULT_CLIP, ClipEncoder, HashEncoder, build_table
 from training.words import Words, read_words
 
 FILE = """\
@@ -68,3 +69,47 @@ def test_own_words_move_only_their_products_abnormal_row(tmp_path: Path) -> None
     np.testing.assert_array_equal(table.embeddings[0, 0], plain.embeddings[0, 0])
     assert np.abs(table.embeddings[0, 1] - plain.embeddings[0, 1]).max() > 0.01
     assert table.words["gear"]["abnormal"][-1] == "a gear with rust"
+
+
+@pytest.mark.parametrize(
+    ("model", "tag"),
+    [
+        (DEFAULT_CLIP, "openai"),
+        ("ViT-L-14", "openai"),
+        ("ViT-H-14", "laion2b_s32b_b79k"),
+        ("ViT-B-16-SigLIP", "webli"),
+    ],
+)
+def test_weights_are_asked_for_that_the_model_has(
+    monkeypatch: pytest.MonkeyPatch, model: str, tag: str
+) -> None:
+    asked = []
+
+    def create_model(name: str, pretrained: str) -> None:
+        asked.append((name, pretrained))
+        raise RuntimeError("the hub is out of reach")  # as open_clip says it
+
+    monkeypatch.setattr(open_clip, "create_model", create_model)
+    monkeypatch.setattr(open_clip, "get_tokenizer", lambda name: None)  # SigLIP's is on the hub
+    with pytest.raises(MissingError, match=f"weights of {model} cannot be read from the hub"):
+        ClipEncoder(model, None)
+    assert asked == [(model, tag)]
+
+
+def test_a_model_without_weights_is_told() -> None:
+    with pytest.raises(InputError, match="has no weights of 'ViT-S-32-alt': give a checkpoint"):
+        ClipEncoder("ViT-S-32-alt", None)
+    with pytest.raises(InputError, match="open_clip has no model 'ViT-9000'"):
+        ClipEncoder("ViT-9000", None)
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("transformers"), OSError("no hub")])
+def test_a_tokenizer_that_is_not_to_be_had_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
+) -> None:
+    def get_tokenizer(name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(open_clip, "get_tokenizer", get_tokenizer)
+    with pytest.raises(MissingError, match="tokenizer of ViT-B-16-SigLIP needs the package"):
+        ClipEncoder("ViT-B-16-SigLIP", tmp_path / "siglip.pt")

@@ -3,7 +3,9 @@
 COCO knows neither products nor good parts. Coming in, a picture without annotations is a good one,
 and the first category on it names the defect. Going out, every region is an annotation of its own,
 run-length encoded, since polygons would lose holes and single pixels; ``product`` and ``split`` go
-along as fields that other tools pass over.
+along as fields that other tools pass over. A defect without a mask has no region, so that its
+picture carries its name in a field, too: :data:`LABEL`, ours alone, since others have labels of
+their own. It is read where nothing is annotated.
 """
 
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from training.datasets.manifest import Row
 from training.datasets.sample import GOOD, Sample, Split, name_below
 from training.report import Report
 
+LABEL = "promptmad_label"
 Size = Annotated[int, Field(ge=1)]
 
 
@@ -35,6 +38,7 @@ class _Picture(_Lenient):
     file_name: str
     width: Size
     height: Size
+    label: Annotated[str, Field(alias=LABEL, min_length=1)] = GOOD
 
 
 class _Category(_Lenient):
@@ -84,7 +88,7 @@ def from_coco(
         if not path.is_file():
             raise InputError(f"There is no picture {path}: name the folder that holds it.")
         own = [a for a in coco.annotations if a.image_id == picture.id]
-        label, mask = GOOD, ""
+        label, mask = picture.label, ""
         if own:
             label = names.get(own[0].category_id, "defect")
             mask = f"masks/{picture.id}_{path.stem}_mask.png"
@@ -97,7 +101,7 @@ def from_coco(
 
 
 def to_coco(dataset: Dataset, report: Report) -> dict[str, Any]:
-    """The whole data set as one COCO object; defects without a mask have no annotation."""
+    """The whole data set as one COCO object; defects without a mask have a label only."""
     labels = sorted({s.label for s in dataset.samples if s.is_defective})
     number = {label: i for i, label in enumerate(labels, 1)}
     pictures: list[dict[str, Any]] = []
@@ -107,8 +111,10 @@ def to_coco(dataset: Dataset, report: Report) -> dict[str, Any]:
         height, width = read_picture(sample.path).shape[:2]
         name = name_below(sample.path, dataset.root)
         place = {"id": i, "file_name": name, "width": width, "height": height}
-        pictures.append(place | {"product": sample.product, "split": sample.split})
-        for region in _regions(sample):
+        regions = list(_regions(sample))
+        bare = {LABEL: sample.label} if sample.is_defective and not regions else {}
+        pictures.append(place | {"product": sample.product, "split": sample.split} | bare)
+        for region in regions:
             known = {"id": len(annotations) + 1, "image_id": i, "iscrowd": 0}
             annotations.append(known | {"category_id": number[sample.label]} | region)
     categories = [{"id": i, "name": label} for label, i in number.items()]

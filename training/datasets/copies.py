@@ -4,6 +4,7 @@ A test picture that stands in the training set, too, makes every figure too good
 of good parts never agree in noise and pose; a photograph saved again, brightened, turned or
 mirrored does. So what counts is how near two pictures are for pictures of *this* product. Crops
 are not found: a shift by a hundredth makes two pictures of one photograph as strange as two parts.
+Pictures whose pixels are the same need no such measure, and are found in any set.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,11 +40,21 @@ def fingerprint(image: Image) -> Print:
     return (centred / max(float(centred.std()), FLAT)).ravel()
 
 
+def exact_copies(pixels: Sequence[str]) -> Iterator[Pair]:
+    """Of pictures known by a hash of their pixels, those that are an earlier one again."""
+    seen: dict[str, int] = {}
+    for second, known in enumerate(pixels):
+        first = seen.setdefault(known, second)
+        if first != second:
+            yield Pair(first, second)
+
+
 def near_copies(prints: Sequence[Print], goods: Sequence[int]) -> Iterator[Pair]:
     """Of the pictures of one product, those that are too near an earlier one.
 
     ``goods`` are the indices of good training pictures, which say what is usual: the median
-    distance from each to its nearest. Fewer than :data:`FEWEST` say nothing.
+    distance from each to its nearest. Fewer than :data:`FEWEST` say nothing. None of them may be
+    an exact copy of another, which would make that distance 0.
     """
     if len(goods) < FEWEST:
         return

@@ -14,7 +14,7 @@ BLANK = 1.0  # grey levels of standard deviation
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """``pixels`` is a hash of them, ``print`` what near copies are told by."""
+    """``pixels`` is a hash of them and their shape, ``print`` what near copies are told by."""
 
     sample: Sample
     width: int
@@ -38,6 +38,6 @@ def look_at(sample: Sample) -> Look:
         height=image.shape[0],
         is_grey=bool((image == image[..., :1]).all()),
         is_blank=float(cv2.meanStdDev(image)[1].max()) < BLANK,
-        pixels=hashlib.sha256(image.tobytes()).hexdigest(),
+        pixels=hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest(),
         print=fingerprint(image),
     )

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from engine.pictures import read_picture
 from engine.types import InputError
-from training.datasets.copies import Pair, near_copies
+from training.datasets.copies import Pair, exact_copies, near_copies
 from training.datasets.dataset import Dataset
 from training.datasets.looks import Look, look_at
 from training.datasets.sample import FEWEST_GOODS, Sample, name_below
@@ -129,9 +129,8 @@ class _Check:
 
     def _copies(self, looks: Sequence[Look]) -> Iterator[Finding]:
         looks = sorted(looks, key=lambda x: x.sample.split != "train")
-        goods = [i for i, x in enumerate(looks) if x.is_training_good]
-        pairs = list(near_copies([x.print for x in looks], goods))
-        if across := [p for p in pairs if _splits(p, looks) == {"train", "test"}]:
+        pairs = _pairs(looks)
+        if across := [p for p in pairs if _crosses(p, looks)]:
             yield self._error(
                 f"{len(across)} test pictures are copies of training pictures, which makes figures "
                 f"too good: {self._told(across, looks)}.",
@@ -175,8 +174,21 @@ class _Check:
         return name_below(path, self.root)
 
 
-def _splits(pair: Pair, looks: Sequence[Look]) -> set[str]:
-    return {looks[i].sample.split for i in (pair.first, pair.second)}
+def _pairs(looks: Sequence[Look]) -> list[Pair]:
+    """A pair for every picture that repeats an earlier one, training pictures being the earlier.
+
+    Of several, a test picture's copy of a training picture counts first, then the exact one.
+    """
+    exact = {p.second: p for p in exact_copies([x.pixels for x in looks])}
+    goods = [i for i, x in enumerate(looks) if x.is_training_good and i not in exact]
+    near = {p.second: p for p in near_copies([x.print for x in looks], goods)}
+    across = [{i: p for i, p in pairs.items() if _crosses(p, looks)} for pairs in (near, exact)]
+    found = near | exact | across[0] | across[1]
+    return [found[i] for i in sorted(found)]
+
+
+def _crosses(pair: Pair, looks: Sequence[Look]) -> bool:
+    return looks[pair.first].sample.split != looks[pair.second].sample.split
 
 
 def _labels_agree(pair: Pair, looks: Sequence[Look]) -> bool:
