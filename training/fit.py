@@ -74,7 +74,10 @@ def fit(
     module, optimiser = fabric.setup(_Asked(model), optimiser)
     source = batches(stream(config.seed, stage.name, i) for i in count(step))
     with log_of(run, stage.name) as log:
-        while (progress := fabric.broadcast(_progress(step / steps, began, until_share, run))) < 1:
+        while (
+            not plateau.reached
+            and (progress := fabric.broadcast(_progress(step / steps, began, until_share, run))) < 1
+        ):
             rate = config.learning_rate * schedule(progress)
             _set_rate(optimiser, rate)
             batch = next(source)
@@ -93,8 +96,6 @@ def fit(
             step += 1
             if step % CHECKPOINT_EVERY == 0:
                 run.save(model, optimiser, stage.name, step, average, plateau)
-            if plateau.reached:
-                break
     if step == 0:
         raise InputError(
             f"No time was left to train the {stage.name}: allow more --minutes in a new --out."

@@ -17,6 +17,7 @@ from engine.bundle import OUTLINE
 from training.model.outline import outlined
 from training.model.promptmad import PromptMAD
 from training.model.refine import Denoiser, step_down, to_map
+from training.model.settled import films_of, settled
 
 OPSET = 18
 
@@ -28,15 +29,14 @@ class TrunkGraph(nn.Module):
 
     def __init__(self, model: PromptMAD) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.films = settled(model), films_of(model)
         drawn = (OUTLINE,) if model.outline else ()
         self.outputs = ("coarse", "condition", "film", "distance", *drawn)
 
     def forward(self, image: Tensor, product: Tensor) -> tuple[Tensor, ...]:
         c = self.model.look(image, product)
         condition = self.model.denoiser.condition(c.logit, c.guide, c.lateral)
-        film = self.model.denoiser.film_table(c.logit.shape[0], c.text)
-        found = (c.logit, condition, film, c.distance)
+        found = (c.logit, condition, self.films(product), c.distance)
         return found if c.outline is None else (*found, c.outline)
 
 

@@ -22,7 +22,8 @@ from training.config import DamageConfig
 from training.datasets.synthesis import ANYWHERE, spoil, vary
 from training.seeds import stream
 
-AHEAD = 4  # steps that each process draws ahead
+AHEAD = 2  # steps that each process draws ahead
+MOST = 8  # processes: these draw more than a GPU takes, and each holds the goods
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,9 @@ def ahead(
 
 
 def processes_here() -> int:
-    """As many as there are cores to spare, of those that this process has to itself."""
+    """As many as there are cores to spare, of those that this process has to itself, or enough."""
     sharing = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(1, (os.cpu_count() or 1) // sharing - 1)
+    return max(1, min(MOST, (os.cpu_count() or 1) // sharing - 1))
 
 
 @dataclass(frozen=True)

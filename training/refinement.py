@@ -75,9 +75,17 @@ def _add_maps(
 
 
 def fewest(quality: Mapping[int, Quality]) -> int:
-    """The fewest steps that are as good as the best, but for :data:`AS_GOOD`."""
-    best = max(q.mean for q in quality.values())
-    return min(steps for steps, q in quality.items() if q.mean >= best - AS_GOOD)
+    """The fewest steps that are as good as the best, but for :data:`AS_GOOD`, of those that lower
+    neither figure."""
+    none = quality[0]
+    harmless = {
+        steps: q.mean
+        for steps, q in quality.items()
+        if q.pixel_ap >= none.pixel_ap - AS_GOOD and q.aupro >= none.aupro - AS_GOOD
+    }
+    return min(
+        steps for steps, mean in harmless.items() if mean >= max(harmless.values()) - AS_GOOD
+    )
 
 
 def _quality(pixels: Pixels) -> Quality:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from engine.types import Image
+from engine.types import Image, InputError
 from training.axes import fit_axes
 from training.cache import FeatureCache
 from training.datasets.dataset import read_dataset
@@ -114,7 +114,12 @@ def _rows(
     pictures = Pictures(goods.fitted, donors, config.seed, config.clean_share, damage)
     maker = RowMaker(model, pictures)
     if fabric.device.type == "cuda":
-        return maker, config.pictures
+        return maker, run.state.cached or config.pictures
+    if run.state.stage != "cache" and not run.state.cached:
+        raise InputError(
+            f"{run.folder} was begun on a GPU, which keeps no features: go on with it on one, or "
+            "give a new --out."
+        )
     cache = _cache(maker, run, report)
     return cache, cache.made
 

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_map
 
 DEVICE = torch.device("meta")
 """What the tensors say: the one device that has no memory and that every build knows."""
+INDEXING = (torch.ops.aten.index.Tensor, torch.ops.aten.index_put_.default)
 
 
 class There(Tensor):
@@ -60,17 +61,14 @@ def _run(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any
     tree_map(lambda x: found.append(x) if isinstance(x, Tensor) else None, [args, dict(kwargs)])
     on = [t for t in found if isinstance(t, There)]
     off = [t for t in found if not isinstance(t, There) and t.dim()]
-    if on and off and not _reads_index_of_other(func, args):
+    if func in INDEXING and isinstance(args[0], There):  # CUDA takes indices that lie on the CPU
+        off = [
+            t for t in args[2:] if isinstance(t, Tensor) and not isinstance(t, There) and t.dim()
+        ]
+    if on and off:
         raise RuntimeError(f"{func}: {len(on)} tensors on the device, {len(off)} on the CPU")
     result = func(*_values(args), **_values(dict(kwargs)))
     return _wrapped(result, args) if on else result
-
-
-def _reads_index_of_other(func: Any, args: Sequence[Any]) -> bool:
-    """CUDA takes an index that lies on the CPU."""
-    return func in (torch.ops.aten.index.Tensor, torch.ops.aten.index_put_.default) and isinstance(
-        args[0], There
-    )
 
 
 def _moved(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], device: Any) -> Any:

@@ -1,6 +1,7 @@
 """The cache goes on where it stopped, with the same rows, and never trains on what is not there."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,12 +9,15 @@ import torch
 
 from engine.types import InputError
 from tests.training.micro import SIDE, micro_model
+from tests.training.test_run import report, spec
 from training.axes import fit_axes
 from training.cache import FeatureCache
 from training.datasets.sample import Sample
 from training.pictures import Good, Pictures
-from training.prepare import fill_prompt, read_goods, spread
+from training.prepare import Goods, fill_prompt, read_goods, spread
 from training.rows import RowMaker
+from training.run import open_run
+from training.train import _rows
 
 ROWS = 20
 CPU = torch.device("cpu")
@@ -113,3 +117,16 @@ def test_goods_held_out_feed_neither_bank_nor_training(
     for product in range(2):
         owners = set(model.prompt.owner[product].tolist())
         assert owners <= {g.id for g in goods.fitted if g.product == product}
+
+
+def test_a_run_begun_on_a_gpu_is_not_gone_on_with_on_a_cpu(tmp_path: Path) -> None:
+    run = open_run(tmp_path / "run", spec())
+    run.advance("segmentor", 3)
+    fabric = SimpleNamespace(device=CPU)
+    with pytest.raises(InputError, match="was begun on a GPU, which keeps no features"):
+        _rows(micro_model(), Goods([], []), run, report, fabric)
+    fabric.device = torch.device(
+        "cuda"
+    )  # the other way round, as many rows are drawn as there were
+    run.advance("cache", 17)
+    assert _rows(micro_model(), Goods([], []), run, report, fabric)[1] == 17

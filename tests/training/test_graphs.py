@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -85,6 +86,34 @@ def test_fewer_steps_are_those_of_the_model(model: PromptMAD, bundle: Path, step
     session = onnxruntime.InferenceSession(unroll(read_bundle(bundle), steps).SerializeToString())
     found, _ = session.run(None, {"image": image.numpy(), "product": index.numpy()})
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-3)
+
+
+def _before(graph: onnx.GraphProto, output: str) -> list[str]:
+    """The operators that an output is made by."""
+    makers = {name: node for node in graph.node for name in node.output}
+    seen, waiting, found = set(), [output], []
+    while waiting:
+        name = waiting.pop()
+        if name in makers and name not in seen:
+            seen.update(makers[name].output)
+            found.append(makers[name].op_type)
+            waiting += makers[name].input
+    return found
+
+
+def test_what_depends_on_the_product_alone_is_looked_up(model: PromptMAD, bundle: Path) -> None:
+    graph = onnx.load(bundle / "trunk.onnx").graph
+    film = _before(graph, "film")
+    assert any(operator.startswith("Gather") for operator in film)
+    assert not {"MatMul", "Gemm", "Conv"} & set(film)
+    config, text = model.config, model.config.text
+    one_picture = config.prompt == "picture"
+    encoded = config.encoder_layers * (1 if one_picture else 2)  # the query; the bank's answer
+    into_prompt = int(text and not one_picture)
+    decoded = 2 * config.decoder_layers + 1
+    segmented = config.segmentor_layers * (2 if text else 1)
+    attended = [node for node in graph.node if node.op_type in ("Softmax", "Attention")]
+    assert len(attended) == encoded + into_prompt + decoded + segmented
 
 
 def test_nobodys_files_are_named_in_a_bundle(bundle: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.training.micro import SIDE
-from training.pictures import Drawn, Good, Pictures, ahead, processes_here
+from training.pictures import MOST, Drawn, Good, Pictures, ahead, processes_here
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,8 @@ def test_other_processes_draw_the_same_and_end_when_nobody_asks(pictures: Pictur
 
 def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 16)
-    assert processes_here() == 15
+    assert processes_here() == MOST
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert processes_here() == 3
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
     assert processes_here() == 1

@@ -109,6 +109,9 @@ def test_patience_is_remembered_over_a_stop(
     fit(rest, Line(), draw, open_run(tmp_path / "cut", settings), 5000, 1.0, report)
     done = (whole.seen - 12) // 5 * 5
     assert done + rest.seen == whole.seen
+    again, model = FitLine(), Line()  # a run killed after the stage takes no further step
+    fit(again, model, draw, open_run(tmp_path / "cut", settings), 5000, 1.0, report)
+    assert again.seen == 0
 
 
 def test_a_stage_ends_on_the_average_of_its_weights(tmp_path: Path) -> None:

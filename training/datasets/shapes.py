@@ -1,4 +1,4 @@
-"""Soft shapes in which synthetic anomalies live: blobs, strokes, patches, Perlin islands.
+"""Soft shapes in which synthetic anomalies live: blobs, strokes, patches, islands of smooth noise.
 
 Every shape is ``(side, side)`` float32 in [0, 1] and draws from the generator it is given.
 """
@@ -24,7 +24,10 @@ def noise(side: int, cells: int, rng: np.random.Generator) -> Shape:
 
 
 def islands(side: int, rng: np.random.Generator) -> Shape:
-    """Where smooth noise is high: the Perlin masks of DRAEM (Zavrtanik et al., ICCV 2021)."""
+    """Where smooth noise is high, as DRAEM has it (Zavrtanik et al., ICCV 2021).
+
+    Value noise, alike on both axes, within a window; DRAEM's is Perlin's gradient noise.
+    """
     field = noise(side, int(2 ** rng.integers(1, 6)), rng)
     window = blob(side, rng, radius=(0.08, 0.35))
     return _soft(field - rng.uniform(0.4, 1.2)) * (window > 0.5)

@@ -117,7 +117,7 @@ class Fusion(nn.Module):
         """Both maps on their scales, ``(B, s, s)``, as one."""
         if not self.agreement:
             return torch.maximum(segmented, strange * self._needed(segmented))
-        smaller = torch.minimum(segmented, strange)
+        smaller = torch.minimum(segmented, strange).clamp(min=0)  # one map never silences the other
         return torch.maximum(segmented, strange) + self.agreement * smaller
 
     def _needed(self, segmented: Tensor) -> Tensor:
@@ -156,8 +156,9 @@ class PromptMAD(nn.Module):
         self.detail = Axes(backbone.channels[0], config.detail_dim)
         self.prompt = _prompt(config, len(prompts))
         self.memory = Memory(config, backbone, len(prompts)) if config.memory_tokens else None
-        self.words = Words(prompts, config.width) if config.text else None
+        self.words: nn.Module | None = Words(prompts, config.width) if config.text else None
         self.reconstructor = Reconstructor(config)
+        self.encoded: nn.Module | None = None  # the prompt's tokens, where they are worked out
         self.segmentor = Segmentor(config, lateral)
         self.denoiser = Denoiser(config, lateral)
         self.outline = Outline(config) if config.outline_channels else None
@@ -198,7 +199,8 @@ class PromptMAD(nn.Module):
         text = self.words(product) if self.words else None
         normal = None if text is None else text[:, :1]
         seen = f.tokens if blurred is None else blurred
-        rebuilt = self.reconstructor(seen, prompt.tokens, normal)
+        encoded = self.encoded(product) if self.encoded else None
+        rebuilt = self.reconstructor(seen, prompt.tokens, normal, encoded)
         beside = self._beside_bank if self.config.prompt == "bank" else _beside_picture
         strange, residual, lateral = beside(f, prompt, rebuilt)
         guide, logit = self.segmentor(residual, lateral, text)

@@ -91,17 +91,33 @@ class Reconstructor(nn.Module):
             nn.init.zeros_(self.proj_out.weight)
             nn.init.zeros_(self.proj_out.bias)
 
-    def forward(self, query: Tensor, prompt: Tensor, text_normal: Tensor | None) -> Tensor:
-        """``(B, D, h, w), (B, D, h, w), (B, T, d) or None → (B, D, h, w)``."""
+    def forward(
+        self,
+        query: Tensor,
+        prompt: Tensor,
+        text_normal: Tensor | None,
+        encoded: Tensor | None = None,
+    ) -> Tensor:
+        """``(B, D, h, w), (B, D, h, w), (B, T, d) or None → (B, D, h, w)``.
+
+        ``encoded`` is what :meth:`encoded` says of the prompt, where that is known.
+        """
         pos = self._positions()
-        x, p = self._encode(query, pos), self._encode(prompt, pos)
-        if self.text_to_prompt is not None and text_normal is not None:
-            p = p + self.text_to_prompt(p, text_normal)
+        x, p = self._encode(query, pos), encoded
+        if p is None:
+            p = self.encoded(prompt, text_normal)
         for layer in self.decoder:
             p, x = layer(p, x, pos, text_normal, self.allowed)
         p = self.norm(p + self.final(p + pos, x + pos, x))
         rebuilt = unpack(self.proj_out(p), query.shape[-1] // 2)
         return prompt + rebuilt if self.corrects else rebuilt
+
+    def encoded(self, prompt: Tensor, text_normal: Tensor | None) -> Tensor:
+        """The prompt's tokens with the normal words in them: ``(B, N, d)``."""
+        p = self._encode(prompt, self._positions())
+        if self.text_to_prompt is not None and text_normal is not None:
+            p = p + self.text_to_prompt(p, text_normal)
+        return p
 
     def _encode(self, tokens: Tensor, pos: Tensor) -> Tensor:
         x = self.proj_in(pack(tokens))

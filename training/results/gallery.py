@@ -1,4 +1,6 @@
-"""The pictures worth looking at: what was overlooked, what was rejected in vain, what was found."""
+"""The pictures worth looking at: what was overlooked, what was rejected in vain, and what the model
+is surest of, parts that are good and defects that are plain.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -13,7 +15,7 @@ from engine.types import Image
 from training.datasets.sample import load_mask
 from training.evaluate import Judged
 
-EACH = 4  # pictures a group
+WORST, BEST = 4, 3  # pictures a group: of the best a few will do
 SIDE = 220  # of a picture on the page
 QUALITY = 88  # of its JPEG
 OUTLINE = (0, 255, 255)  # RGB: nothing in the heat's colours
@@ -34,9 +36,10 @@ def groups(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
     good = [j for j in by_score if not j.sample.is_defective]
     bad = [j for j in by_score if j.sample.is_defective]
     found = {
-        "Defective, lowest scores": bad[:EACH],
-        "Good, highest scores": good[::-1][:EACH],
-        "Defective, highest scores": bad[::-1][:EACH],
+        "Defective, lowest scores": bad[:WORST],
+        "Good, highest scores": good[::-1][:WORST],
+        "Defective, highest scores": bad[::-1][:BEST],
+        "Good, lowest scores": good[:BEST],
     }
     return {title: some for title, some in found.items() if some}
 

@@ -7,13 +7,21 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, PackageLoader
 
 from engine.bundle import Bundle
 from engine.detector import Detector
 from engine.files import whole_file
-from training.evaluate import Evaluation, Judged, as_json, percent, rows
+from training.evaluate import (
+    Evaluation,
+    Judged,
+    Setting,
+    as_json,
+    latency,
+    percent,
+    rows,
+    setting,
+)
 from training.metrics import Metrics
 from training.report import Report
 from training.results import gallery, plots
@@ -48,6 +56,8 @@ def write_report(
         title=bundle.manifest.name,
         heads=[name.replace("_", " ") for name in names],
         rows=[(p, n, [percent(v) for v in asdict(m).values()]) for p, n, m in rows(result)],
+        latency=_latency(result.every),
+        made_by=_made_by(setting(detector)),
         curves=_uri(plots.curves(result), "png"),
         products=products,
         settings=dict(_settings(bundle, detector)),
@@ -65,7 +75,6 @@ def _product(
 ) -> dict[str, Any]:
     """What the page says of one product."""
     report("drawing the report", 0.0, name)
-    ms = np.array([j.ms for j in judged])
     shown = {
         title: [
             s._asdict() | {"uri": _uri(s.jpeg, "jpeg")}
@@ -77,9 +86,29 @@ def _product(
         "name": name,
         "histogram": _uri(plots.histogram(judged, limit), "png"),
         "at_limit": _at(judged, limit),
-        "latency": f"{np.median(ms):.1f} ms median, {np.percentile(ms, 99):.1f} ms p99",
+        "latency": _latency(judged),
         "groups": shown,
     }
+
+
+def _latency(judged: list[Judged]) -> str:
+    """Picture to map."""
+    found = latency(judged)
+    return f"p50 {found['p50_ms']:.1f} ms, p95 {found['p95_ms']:.1f} ms over {len(judged)} pictures"
+
+
+def _made_by(made: Setting) -> str:
+    """What the milliseconds hold for, in one line."""
+    return (
+        f"{made.cpu}, {_threads(made)}, {made.runtime} {made.runtime_version} in {made.precision}, "
+        f"{made.input_width_px} × {made.input_height_px} px, {made.steps} refinement steps"
+    )
+
+
+def _threads(made: Setting) -> str:
+    if made.threads_fixed:
+        return f"{made.threads} threads on {made.cores} cores"
+    return f"up to {made.threads} threads, one a core, as the runtime chooses"
 
 
 def _heat(limit: float | None) -> float:
@@ -102,7 +131,7 @@ def _at(judged: list[Judged], limit: float | None) -> str:
 
 def _settings(bundle: Bundle, detector: Detector) -> Iterable[tuple[str, object]]:
     """What made these numbers, a line each."""
-    said, plan = bundle.manifest, detector.plan
+    said, plan, measured = bundle.manifest, detector.plan, setting(detector)
     yield "bundle", f"{said.name}, sha256 {bundle.sha256}"
     yield "model", f"{said.model}, {plan.steps} refinement steps ({said.refinement.mode})"
     yield "picture", f"{said.input.width} × {said.input.height} px"
@@ -112,6 +141,9 @@ def _settings(bundle: Bundle, detector: Detector) -> Iterable[tuple[str, object]
     yield "training", f"{made.pictures} good pictures, {made.minutes} minutes, seed {made.seed}"
     yield "training set", f"sha256 {made.snapshot_sha256}"
     yield "runtime", f"{plan.runtime} {plan.runtime_version}, {plan.precision}"
+    yield "plan", f"sha256 {measured.plan_sha256}"
+    yield "machine", f"{measured.cpu}, {measured.cores} cores"
+    yield "threads", _threads(measured)
     yield "program", f"promptmad-inspector {said.project_version}"
 
 
