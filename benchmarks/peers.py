@@ -13,12 +13,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import torch
 from anomalib.models.image.padim.torch_model import PadimModel
 from anomalib.models.image.patchcore.torch_model import PatchcoreModel
+from realbench import mean_of
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -94,15 +94,10 @@ def table(results: dict[str, dict[str, dict[str, float | None]]]) -> list[str]:
     names = [f.name for f in fields(Metrics)]
     lines = ["| peer | product | " + " | ".join(names) + " |", "|---" * (2 + len(names)) + "|"]
     for peer, products in results.items():
-        for product, figures in [*products.items(), ("mean", _mean(products, names))]:
+        for product, figures in [*products.items(), ("mean", mean_of(products, names))]:
             values = ["–" if figures[n] is None else f"{100 * figures[n]:.1f}" for n in names]
             lines.append(f"| {peer} | {product} | " + " | ".join(values) + " |")
     return lines
-
-
-def _mean(products: dict[str, dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
-    known = {n: [p[n] for p in products.values() if p[n] is not None] for n in names}
-    return {n: mean(values) if values else None for n, values in known.items()}
 
 
 def compare(data: Dataset, weights: Path, out: Path, peers: Sequence[str]) -> list[str]:
