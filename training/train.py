@@ -130,12 +130,14 @@ def _cache(maker: RowMaker, run: Run, report: Report) -> FeatureCache:
     if not run.writes:
         run.catch_up()
     cache = FeatureCache(run.folder / "cache", config.pictures, maker.model, run.state.cached)
+    share, size = cache.made / cache.rows, f"{cache.megabytes:.0f} MB in all"
+    report("caching frozen features", share, size)
     while run.writes and run.state.stage == "cache" and cache.made < cache.rows:
         if run.share_spent() > UNTIL["cache"] and cache.made >= config.batch:
             break
         cache.fill(maker, torch.device("cpu"))
         run.advance("cache", cache.made)
-        note = f"{cache.made} of {cache.rows} pictures, {cache.megabytes:.0f} MB in all"
+        note = f"{cache.made} of {cache.rows} pictures, {size}"
         report("caching frozen features", cache.made / cache.rows, note)
     return cache
 

@@ -49,6 +49,7 @@ def test_an_interrupted_cache_ends_with_the_same_rows(tmp_path: Path, goods: lis
     for name in ("prompt", "clean", "mask", "product"):
         torch.testing.assert_close(getattr(a, name), getattr(b, name))
     torch.testing.assert_close(a.features.tokens, b.features.tokens)
+    assert a.features.tokens.is_contiguous(memory_format=torch.channels_last)
     assert a.mask.flatten(1).any(1).float().mean() > 0.4  # some clean, most spoilt
 
 

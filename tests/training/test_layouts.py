@@ -90,7 +90,9 @@ def test_a_frozen_set_keeps_its_hash_and_notices_a_changed_picture(tmp_path: Pat
     before = _hash(read_dataset(tmp_path))
     table = tmp_path / "elsewhere" / "manifest.csv"
     table.parent.mkdir()
-    assert call("snapshot", tmp_path, "--out", table).exit_code == 0
+    said = call("snapshot", tmp_path, "--out", table)
+    assert said.exit_code == 0
+    assert f"A bundle trained on all of them names {before}." in said.stdout
     frozen = read_dataset(table.parent)
     assert len(frozen.samples) == 7
     assert all(len(s.sha256) == 64 for s in frozen.samples)

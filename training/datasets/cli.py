@@ -55,7 +55,7 @@ def snapshot(
     ] = None,
 ) -> None:
     """Freeze a data set: a manifest.csv with every picture's hash, which training checks."""
-    from training.datasets.dataset import read_dataset
+    from training.datasets.dataset import read_dataset, snapshot_sha256
     from training.datasets.manifest import NAME, write_manifest
     from training.datasets.snapshot import frozen
 
@@ -64,7 +64,9 @@ def snapshot(
     table = out or data / NAME
     with progress() as report:
         write_manifest(table, list(frozen(read, table.parent, report)))
+        goods = snapshot_sha256(read.train_goods(products), data)
     typer.echo(f"{table}: {len(read.samples)} pictures of {', '.join(products)}")
+    typer.echo(f"A bundle trained on all of them names {goods}.")
 
 
 @dataset.command()
