@@ -5,20 +5,24 @@ the fewest steps that do as well as any, none included.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
+from engine.types import Image, Mask
 from training.config import DamageConfig
 from training.datasets.synthesis import ANYWHERE, spoil, vary
 from training.losses import soft_target
 from training.metrics import measure
-from training.model.promptmad import PromptMAD
+from training.model.promptmad import Fusion, PromptMAD, enlarge
 from training.pictures import Good
 from training.pixels import Pixels
 from training.prepare import spread
 from training.rows import stacked
+from training.scales import set_scales
 from training.seeds import stream
 
 CHOICES = (0, 1, 2, 4, 10)
@@ -28,7 +32,7 @@ AS_GOOD = 0.002  # of AP and AUPRO, on average: less is not worth a step
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Of the refined map alone, on synthetic damage, at stride 4; in [0, 1]."""
+    """Of the map that a bundle gives, on synthetic damage, at the map's stride; in [0, 1]."""
 
     pixel_ap: float
     aupro: float
@@ -38,40 +42,63 @@ class Quality:
         return (self.pixel_ap + self.aupro) / 2
 
 
+class _Look(NamedTuple):
+    """Of one picture, on the CPU: its logits by number of steps, and the distance."""
+
+    product: int
+    logits: Mapping[int, Tensor]  # (1, 1, s, s) each
+    distance: Tensor  # (1, 1, s, s)
+
+    def maps(self, steps: int) -> Tensor:
+        return torch.cat([self.logits[steps], self.distance], 1)
+
+
 @torch.no_grad()
 def measure_steps(
     model: PromptMAD, held_out: Sequence[Good], seed: int, damage: DamageConfig = ANYWHERE
 ) -> dict[int, Quality]:
     """The quality at 0, 1, 2, 4, 10 steps, as far as the model has them, on the same pictures, with
-    ``damage`` as in training.
+    ``damage`` as in training; each number on the scales that good parts give it.
     """
     choices = [c for c in CHOICES if c <= model.config.refinement_steps]
-    goods = spread(held_out, MOST_GOODS)
-    with ExitStack() as stack:
-        pixels = {c: stack.enter_context(Pixels()) for c in choices}
-        _add_maps(model, goods, seed, damage, pixels)
-        return {steps: _quality(found) for steps, found in pixels.items()}
-
-
-def _add_maps(
-    model: PromptMAD,
-    goods: Sequence[Good],
-    seed: int,
-    damage: DamageConfig,
-    pixels: Mapping[int, Pixels],
-) -> None:
-    """One spoilt picture of each good part, refined by every number of steps."""
-    for i, good in enumerate(goods):
+    held_back = spread(held_out, MOST_GOODS)
+    goods = [_look(model, good.image, good.product, choices) for good in held_back]
+    spoilt, masks = [], []
+    for i, good in enumerate(held_back):
         rng = stream(seed, "refinement", i)
-        donor = goods[int(rng.integers(len(goods)))]
-        spoilt = spoil(vary(good.image, rng), donor.image, rng, damage)
-        product, image = torch.tensor([good.product]), stacked([spoilt.image])
-        coarse = model.look(image, product)
-        mask = (
-            soft_target(torch.from_numpy(spoilt.mask)[None], model.config.map_px)[0, 0] > 0.5
-        ).numpy()
-        for steps, found in pixels.items():
-            found.add(model.finished(coarse, steps)[0, 0].cpu().numpy(), mask)
+        donor = held_back[int(rng.integers(len(held_back)))]
+        synthetic = spoil(vary(good.image, rng), donor.image, rng, damage)
+        target = soft_target(torch.from_numpy(synthetic.mask)[None], model.config.map_px)
+        masks.append((target[0, 0] > 0.5).numpy())
+        spoilt.append(_look(model, synthetic.image, good.product, choices))
+    return {
+        steps: _quality(deepcopy(model.fusion), steps, goods, spoilt, masks) for steps in choices
+    }
+
+
+def _look(model: PromptMAD, image: Image, product: int, choices: Sequence[int]) -> _Look:
+    coarse = model.look(stacked([image]), torch.tensor([product]))
+    logits = {steps: model.finished(coarse, steps).cpu() for steps in choices}
+    return _Look(product, logits, enlarge(coarse.distance.cpu(), logits[choices[0]]))
+
+
+def _quality(
+    fusion: Fusion,
+    steps: int,
+    goods: Sequence[_Look],
+    spoilt: Sequence[_Look],
+    masks: Sequence[Mask],
+) -> Quality:
+    fusion = fusion.cpu()
+    for product in sorted({look.product for look in goods}):
+        own = [look.maps(steps) for look in goods if look.product == product]
+        set_scales(fusion, product, torch.cat(own))
+    with Pixels() as pixels:
+        for look, mask in zip(spoilt, masks, strict=True):
+            fused, _ = fusion(look.logits[steps], look.distance, torch.tensor([look.product]))
+            pixels.add(fused[0].numpy(), mask)
+        found = measure([], [], pixels)
+    return Quality(found.pixel_ap or 0.0, found.aupro or 0.0)
 
 
 def fewest(quality: Mapping[int, Quality]) -> int:
@@ -86,8 +113,3 @@ def fewest(quality: Mapping[int, Quality]) -> int:
     return min(
         steps for steps, mean in harmless.items() if mean >= max(harmless.values()) - AS_GOOD
     )
-
-
-def _quality(pixels: Pixels) -> Quality:
-    found = measure([], [], pixels)
-    return Quality(found.pixel_ap or 0.0, found.aupro or 0.0)

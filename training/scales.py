@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from training.model.promptmad import PromptMAD, enlarge
+from training.model.promptmad import Fusion, PromptMAD, enlarge
 from training.pictures import Good
 from training.prepare import spread
 from training.rows import stacked
@@ -20,32 +20,31 @@ STRANGE = 0.98  # of good parts score less, on each map: the score of the next b
 
 @torch.no_grad()
 def fit_scales(model: PromptMAD, held_out: Sequence[Good]) -> None:
-    """Set centre and spread of :class:`training.model.promptmad.Fusion` per product of the goods.
+    """Set centre and spread of the model's fusion, per product of the goods."""
+    for product in sorted({g.product for g in held_out}):
+        own = spread([g for g in held_out if g.product == product], MOST_GOODS)
+        set_scales(model.fusion, product, torch.cat([_maps(model, good) for good in own]))
+
+
+def set_scales(fusion: Fusion, product: int, maps: Tensor) -> None:
+    """A product's centre and spread, from its good parts' maps ``(N, 2, s, s)``, unscaled.
 
     On either map the median pixel of good parts becomes 0, and the score of the strangest part in
     fifty becomes 1. Where the maps add up both are stretched alike, so that their sum's does.
     """
-    for product in sorted({g.product for g in held_out}):
-        own = spread([g for g in held_out if g.product == product], MOST_GOODS)
-        maps = torch.cat([_maps(model, good) for good in own])
-        centre = maps.transpose(0, 1).flatten(1).median(1).values
-        scores = torch.stack([model.fusion.score(maps[:, i]) for i in range(2)])
-        strange = torch.quantile(scores, STRANGE, dim=1)
-        model.fusion.centre[product] = centre
-        model.fusion.spread[product] = (strange - centre).clamp(min=1e-3)
-        if model.fusion.agreement:
-            score = model.fusion.score(model.fusion.joined(*_scaled(model, maps, product)))
-            model.fusion.spread[product] *= torch.quantile(score, STRANGE).clamp(min=1e-3)
-
-
-def _scaled(model: PromptMAD, maps: Tensor, product: int) -> Sequence[Tensor]:
-    """Both maps ``(N, 2, s, s)`` on the product's scales."""
-    logit, distance = maps.to(model.fusion.centre.device).split(1, 1)
-    return model.fusion.channels(logit, distance, torch.full((len(maps),), product)).unbind(1)
+    centre = maps.transpose(0, 1).flatten(1).median(1).values
+    scores = torch.stack([fusion.score(maps[:, i]) for i in range(2)])
+    strange = torch.quantile(scores, STRANGE, dim=1)
+    fusion.centre[product] = centre
+    fusion.spread[product] = (strange - centre).clamp(min=1e-3)
+    if fusion.agreement:
+        logit, distance = maps.to(fusion.centre.device).split(1, 1)
+        _, score = fusion(logit, distance, torch.full((len(maps),), product))
+        fusion.spread[product] *= torch.quantile(score, STRANGE).clamp(min=1e-3)
 
 
 def _maps(model: PromptMAD, good: Good) -> Tensor:
-    """Refined logit and distance, unscaled, at stride 4: ``(1, 2, s, s)``, on the CPU."""
+    """Refined logit and distance, unscaled, at the map's stride: ``(1, 2, s, s)``, on the CPU."""
     product, image = torch.tensor([good.product]), stacked([good.image])
     c = model.look(image, product)
     logit = model.finished(c)
