@@ -113,7 +113,8 @@ def test_what_depends_on_the_product_alone_is_looked_up(model: PromptMAD, bundle
     decoded = 2 * config.decoder_layers + 1
     segmented = config.segmentor_layers * (2 if text else 1)
     attended = [node for node in graph.node if node.op_type in ("Softmax", "Attention")]
-    assert len(attended) == encoded + into_prompt + decoded + segmented
+    trunk = 0 if model.backbone.patch is None else len(model.backbone.net.model.blocks)
+    assert len(attended) == trunk + encoded + into_prompt + decoded + segmented
 
 
 def test_nobodys_files_are_named_in_a_bundle(bundle: Path) -> None:
