@@ -20,9 +20,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from training.datasets.dataset import read_dataset
 from training.datasets.sample import load, load_mask
+from training.metrics import FPR_LIMIT
+from training.pixels import region_shares
 
 cv2.setNumThreads(0)  # processes are forked here, and OpenCV's threads do not survive that
-FPR_LIMIT = 0.3
 FIGURES = ("image AUROC", "pixel AUROC", "pixel AP", "AUPRO")
 HALVES = {"whole": (0, 1), "first": (0,), "second": (1,)}
 
@@ -64,7 +65,7 @@ def _read(data: Path, side: int) -> dict[str, Any]:
         "products": np.array(products),
         "images": np.stack(images),
         "masks": filled,
-        "shares": np.stack([_region_shares(m) for m in filled]),
+        "shares": np.stack([region_shares(m) for m in filled]).astype(np.float32),
         "product": product,
         "defective": defective,
         "marked": np.array([m is not None for m in masks]),
@@ -78,12 +79,6 @@ def _halves(product: NDArray[np.int64], defective: NDArray[np.bool_]) -> NDArray
         own = np.flatnonzero((product == kind[0]) & (defective == kind[1]))
         half[own] = np.arange(len(own)) % 2
     return half
-
-
-def _region_shares(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    count, regions = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    areas = np.bincount(regions.ravel(), minlength=count)
-    return np.append(0.0, 1 / np.maximum(areas[1:], 1))[regions].astype(np.float32)
 
 
 def figures(test: Test, maps: Tensor, scores: Tensor) -> dict[str, list[list[float]]]:

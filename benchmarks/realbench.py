@@ -24,7 +24,8 @@ from typing import Any
 
 import torch
 
-from training.evaluate import cpu_model, percent, usable_cores
+from training.evaluate import percent
+from training.setting import cpu_model, usable_cores
 
 FAMILIES = ("promptmad-bank", "promptmad", "onenip")
 ABLATIONS = {

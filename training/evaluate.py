@@ -5,8 +5,6 @@ fitted or chosen on what is read here.
 """
 
 import json
-import os
-import platform
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -27,8 +25,7 @@ from training.datasets.sample import Sample, load_mask
 from training.metrics import Metrics, measure
 from training.pixels import Pixels
 from training.report import Report
-
-CPUINFO = Path("/proc/cpuinfo")  # of Linux
+from training.setting import setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +35,6 @@ class Judged:
     sample: Sample
     score: float
     ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What milliseconds are worth nothing without.
-
-    A plan without ``threads`` leaves their number to its runtime, which takes up to all ``cores``
-    that this process may run on: that many are given then, and ``threads_fixed`` is false.
-    """
-
-    cpu: str
-    cores: int
-    threads: int
-    threads_fixed: bool
-    runtime: str
-    runtime_version: str
-    precision: str
-    plan_sha256: str
-    input_height_px: int
-    input_width_px: int
-    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,41 +139,6 @@ def latency(judged: Iterable[Judged]) -> dict[str, float]:
     """Milliseconds from a picture in memory to its map, median and 95th percentile."""
     found = percentiles(j.ms for j in judged)
     return {f"{p}_ms": found[p] for p in ("p50", "p95")}
-
-
-def setting(detector: Detector) -> Setting:
-    """Of the detector on this machine."""
-    plan, cores = detector.plan, usable_cores()
-    return Setting(
-        cpu=cpu_model(),
-        cores=cores,
-        threads=plan.threads or cores,
-        threads_fixed=plan.threads is not None,
-        runtime=plan.runtime,
-        runtime_version=plan.runtime_version,
-        precision=plan.precision,
-        plan_sha256=detector.plan_sha256,
-        input_height_px=plan.input.height,
-        input_width_px=plan.input.width,
-        steps=plan.steps,
-    )
-
-
-def cpu_model(cpuinfo: Path = CPUINFO) -> str:
-    """The CPU's name where Linux tells it, else what Python knows of it."""
-    try:
-        lines = cpuinfo.read_text("utf-8", "replace").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(filter(None, named), "") or platform.processor() or platform.machine() or "unknown"
-
-
-def usable_cores() -> int:
-    """Logical cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def as_json(result: Evaluation, bundle: Path, detector: Detector) -> str:

@@ -21,6 +21,7 @@ from engine.types import Image, Mask
 from training.config import DamageConfig
 from training.datasets.synthesis import ANYWHERE, spoil, vary
 from training.seeds import stream
+from training.setting import usable_cores
 
 AHEAD = 2  # steps that each process draws ahead
 MOST = 8  # processes: these draw more than a GPU takes, and each holds the goods
@@ -103,7 +104,7 @@ def ahead(
 def processes_here() -> int:
     """As many as there are cores to spare, of those that this process has to itself, or enough."""
     sharing = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(1, min(MOST, (os.cpu_count() or 1) // sharing - 1))
+    return max(1, min(MOST, usable_cores() // sharing - 1))
 
 
 @dataclass(frozen=True)

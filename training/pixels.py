@@ -51,7 +51,7 @@ class Pixels:
         """One picture's map and mask, of one shape."""
         rows = np.empty(values.size, ROW)
         rows["value"], rows["inside"] = values.ravel(), mask.ravel()
-        rows["outside"], rows["overlap"] = ~mask.ravel(), _region_shares(mask).ravel()
+        rows["outside"], rows["overlap"] = ~mask.ravel(), region_shares(mask).ravel()
         self.inside += rows["inside"].sum()
         self.outside += rows["outside"].sum()
         self.regions += rows["overlap"].sum()
@@ -91,7 +91,7 @@ def _summed(rows: Rows) -> Rows:
     return summed
 
 
-def _region_shares(mask: Mask) -> NDArray[np.float64]:
+def region_shares(mask: Mask) -> NDArray[np.float64]:
     """1 / area inside each 8-connected region: they add up to the number of regions."""
     count, regions = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     areas = np.bincount(regions.ravel(), minlength=count).astype(np.float64)

@@ -49,7 +49,7 @@ def test_other_processes_draw_the_same_and_end_when_nobody_asks(pictures: Pictur
 
 
 def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    monkeypatch.setattr("training.pictures.usable_cores", lambda: 16)
     assert processes_here() == MOST
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert processes_here() == 3

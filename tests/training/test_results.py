@@ -23,12 +23,13 @@ from tests.training.micro import CONFIG, write_goods, write_weights
 from training.config import CONFIGS
 from training.datasets.dataset import read_dataset
 from training.datasets.sample import Sample, load_mask
-from training.evaluate import Evaluation, Judged, Setting, cpu_model, evaluate, latency, setting
+from training.evaluate import Evaluation, Judged, evaluate, latency
 from training.metrics import measure
 from training.pixels import Pixels
 from training.results import gallery, page, plots
 from training.results.limits import read_limits
 from training.run import open_run
+from training.setting import Setting, cpu_model, setting
 from training.spec import make_spec
 from training.train import train
 

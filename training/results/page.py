@@ -12,19 +12,11 @@ from jinja2 import Environment, PackageLoader
 from engine.bundle import Bundle
 from engine.detector import Detector
 from engine.files import whole_file
-from training.evaluate import (
-    Evaluation,
-    Judged,
-    Setting,
-    as_json,
-    latency,
-    percent,
-    rows,
-    setting,
-)
+from training.evaluate import Evaluation, Judged, as_json, latency, percent, rows
 from training.metrics import Metrics
 from training.report import Report
 from training.results import gallery, plots
+from training.setting import Setting, setting
 
 USUAL_LIMIT = 1.0  # by the scales of a bundle: as strange as the strangest of fifty good parts
 
