@@ -38,7 +38,6 @@ class FeatureCache:
         shapes = {
             "tokens": (rows, s // 2, s // 2, d),
             "prompt": (rows, s // 2, s // 2, d),
-            "clean": (rows, s // 2, s // 2, d),
             "lateral": (rows, s, s, c4),
             "details": (rows, s, s, model.config.detail_dim),
             "away": (rows, s // 2, s // 2, 1),
@@ -46,6 +45,8 @@ class FeatureCache:
             "mask": (rows, s, s, 1),
             "product": (rows,),
         }
+        if model.config.reconstruction:
+            shapes["clean"] = (rows, s // 2, s // 2, d)
         if model.config.outline_channels:
             shapes |= {
                 "picture": (rows, 2 * s, 2 * s, PIXELS),
@@ -97,15 +98,13 @@ class FeatureCache:
     def batch(self, rows: NDArray[np.integer], device: torch.device) -> Batch:
         """The rows asked for, as float32 tensors on ``device``."""
         product = torch.from_numpy(np.asarray(self._arrays["product"][rows])).to(device).long()
-        tokens, lateral, clean, mask = (
-            self._maps(name, rows, device) for name in ("tokens", "lateral", "clean", "mask")
-        )
+        tokens, lateral, mask = (self._maps(n, rows, device) for n in ("tokens", "lateral", "mask"))
         answer = Answer(
             *(self._maps(n, rows, device) for n in ("prompt", "details", "away", "strange"))
         )
-        picture, fine = (
+        clean, picture, fine = (
             self._maps(name, rows, device) if name in self._arrays else None
-            for name in ("picture", "fine_mask")
+            for name in ("clean", "picture", "fine_mask")
         )
         features = Features(tokens, lateral, picture=picture)
         return Batch(features, answer, clean, mask, mask if fine is None else fine, product)

@@ -32,6 +32,9 @@ class ModelConfig(Frozen):
     backbone: BackboneConfig = BackboneConfig()
     prompt: Literal["bank", "picture"] = "bank"
     """A bank of normal tokens a product, or OneNIP's one good picture of it."""
+    reconstruction: bool = True
+    """Whether the picture is rebuilt beside its prompt. A picture as prompt needs it; what a bank
+    answers lies where the query lies and stands for itself."""
     text: bool = True
     laterals: bool = True
     """Whether the segmentor sees the trunk at stride 4."""
@@ -69,7 +72,9 @@ class ModelConfig(Frozen):
     @property
     def residual_channels(self) -> int:
         """What the segmentor sees of the difference between a picture and its prompt."""
-        return 2 * self.neck_dim + 2 if self.prompt == "bank" else self.neck_dim + 1
+        if self.prompt == "picture":
+            return self.neck_dim + 1
+        return self.neck_dim * (1 + self.reconstruction) + 2
 
     @property
     def map_px(self) -> int:
@@ -94,8 +99,8 @@ class ModelConfig(Frozen):
             raise ValueError("width must be a multiple of 2·heads, 2·segmentor_width of heads")
         if self.segmentor_width % GROUPS or self.guide_channels % GROUPS:
             raise ValueError(f"segmentor_width and guide_channels are multiples of {GROUPS}")
-        if self.prompt == "picture" and self.memory_tokens:
-            raise ValueError("memory_tokens are a bank's: a picture as prompt takes none")
+        if self.prompt == "picture" and (self.memory_tokens or not self.reconstruction):
+            raise ValueError("a picture as prompt takes no memory_tokens, and needs reconstruction")
         if self.outline_channels % GROUPS:
             raise ValueError(f"outline_channels is a multiple of {GROUPS}")
         if not 0 < self.beta[0] <= self.beta[1] < 1:
@@ -170,10 +175,10 @@ class TrainConfig(Frozen):
 TINY: dict[str, Any] = {"minutes": 17.0}
 SMALL: dict[str, Any] = {
     "minutes": 75.0,
-    "pictures": 8000,
-    "damage": {"worn": 0.05, "faint": 0.15, "crack": 0.15, "on_part": 0.8},
-    "segmentor_steps": 5000,
-    "refiner_steps": 1000,
+    "pictures": 5000,
+    "damage": {"crack": 0.2, "on_part": 0.8},
+    "segmentor_steps": 1500,
+    "refiner_steps": 500,
     "model": {
         "neck_dim": 192,
         "bank_tokens": 6144,
@@ -212,8 +217,11 @@ SIZES = {"tiny": TINY, "small": SMALL, "full": FULL}
 """``tiny`` and ``small`` train on two CPU cores; ``full`` is meant for a GPU."""
 
 PICTURE: dict[str, Any] = {"prompt": "picture", "memory_tokens": 0, "outline_channels": 0}
-EVEN: dict[str, Any] = {"loss": {"focal_gamma": 0.0, "focal_alpha": 0.5, "dice": 0.1}}
-"""Cross-entropy with a little Dice: docs/decisions/0013."""
+OURS: dict[str, Any] = {
+    "loss": {"focal_gamma": 0.0, "focal_alpha": 0.5, "dice": 0.1},
+    "model": {"input_px": 384, "reconstruction": False},
+}
+"""In ``small`` and ``full``: docs/decisions/0013 and 0015."""
 PUBLISHED: dict[str, Any] = {"model": PICTURE, "jitter": 1.2}  # OneNIP's jitter
 FAMILIES: dict[str, dict[str, Any]] = {
     "onenip": {
@@ -236,10 +244,11 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no-memory": {"model": {"memory_tokens": 0}},
     "no-laterals": {"model": {"laterals": False}},
     "no-refinement": {"refiner_steps": 0},
+    "reconstruction": {"model": {"reconstruction": True}},
     "ddpm": {"model": {"refinement": "ddpm"}},
 }
 """What a name may end in: ``promptmad-small+no-text+ddpm``. ``focal`` gives the published loss to a
-configuration that has another."""
+configuration that has another, and ``reconstruction`` to one that has none."""
 
 
 def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -253,7 +262,7 @@ def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 def _config(family: str, size: str) -> TrainConfig:
     settings = over(SIZES[size], FAMILIES[family])
     if family == "promptmad-bank" and size != "tiny":
-        settings = over(settings, EVEN)
+        settings = over(settings, OURS)
     return TrainConfig.model_validate(settings | {"name": f"{family}-{size}"})
 
 

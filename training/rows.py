@@ -18,11 +18,11 @@ from training.pictures import Drawn, Pictures, ahead, processes_here
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some rows. ``clean`` holds the tokens of the same picture unspoilt."""
+    """Some rows. ``clean`` holds the tokens of the same picture unspoilt, where one is rebuilt."""
 
     features: Features
     prompt: Answer  # the bank's, the picture's own tokens left out
-    clean: Tensor  # (B, D, h, w)
+    clean: Tensor | None  # (B, D, h, w)
     mask: Tensor  # (B, 1, s, s) share of a cell that is spoilt
     fine_mask: Tensor  # (B, 1, m, m) the same at the map's own stride
     product: Tensor  # (B,)
@@ -64,7 +64,8 @@ class RowMaker:
             soft_target(mask, side)
             for side in (features.lateral.shape[-1], self.model.config.map_px)
         )
-        unspoilt = self.model.features(clean).tokens
+        rebuilt = self.model.config.reconstruction
+        unspoilt = self.model.features(clean).tokens if rebuilt else None
         return Batch(features, prompt, unspoilt, coarse, fine, product)
 
 

@@ -32,12 +32,13 @@ class SegmentStage:
     def loss(self, model: PromptMAD, batch: Batch, generator: torch.Generator) -> Tensor:
         blurred = _jittered(batch.features.tokens, self.jitter, generator) if self.jitter else None
         c = model.coarse(batch.features, batch.prompt, batch.product, blurred)
-        restored = reconstruction(c.reconstruction.float(), batch.clean)
-        loss = restored + self.config.coarse * mask_loss(c.logit.float(), batch.mask, self.config)
-        if c.outline is None:
-            return loss
-        drawn = outlined(c.logit, c.outline).float()
-        return loss + self.config.outline * mask_loss(drawn, batch.fine_mask, self.config)
+        loss = self.config.coarse * mask_loss(c.logit.float(), batch.mask, self.config)
+        if c.reconstruction is not None and batch.clean is not None:
+            loss = loss + reconstruction(c.reconstruction.float(), batch.clean)
+        if c.outline is not None:
+            drawn = outlined(c.logit, c.outline).float()
+            loss = loss + self.config.outline * mask_loss(drawn, batch.fine_mask, self.config)
+        return loss
 
 
 def _jittered(tokens: Tensor, share: float, generator: torch.Generator) -> Tensor:

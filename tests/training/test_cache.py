@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.types import InputError
-from tests.training.micro import SIDE, micro_model
+from tests.training.micro import MODEL, SIDE, micro_model
 from tests.training.test_run import report, spec
 from training.axes import fit_axes
 from training.cache import FeatureCache
@@ -39,6 +39,15 @@ def _filled(folder: Path, goods: list[Good], until: int = ROWS, made: int = 0) -
     while cache.made < until:
         cache.fill(maker, CPU)
     return cache
+
+
+def test_what_is_not_rebuilt_needs_no_unspoilt_picture(tmp_path: Path, goods: list[Good]) -> None:
+    config = MODEL.model_copy(update={"reconstruction": False})
+    maker = RowMaker(micro_model(config=config).eval(), _maker(goods).pictures)
+    cache = FeatureCache(tmp_path, ROWS, maker.model)
+    cache.fill(maker, CPU)
+    assert cache.batch(np.arange(4), CPU).clean is None
+    assert not (tmp_path / "clean.npy").exists()
 
 
 def test_an_interrupted_cache_ends_with_the_same_rows(tmp_path: Path, goods: list[Good]) -> None:

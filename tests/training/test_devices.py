@@ -29,7 +29,13 @@ from training.stages import stages
 CPU = torch.device("cpu")
 KINDS: dict[str, dict[str, Any]] = {
     "one bank": {},
-    "two banks": {"axes": "spread", "memory_tokens": 12, "outline_channels": 8, "agreement": 1.0},
+    "two banks": {
+        "axes": "spread",
+        "memory_tokens": 12,
+        "outline_channels": 8,
+        "agreement": 1.0,
+        "reconstruction": False,
+    },
     "a picture": {"prompt": "picture"},
 }
 

@@ -42,7 +42,13 @@ def test_the_baseline_has_none_of_promptmads_parts() -> None:
 
 @pytest.mark.parametrize(
     "switch",
-    [{"text": False}, {"laterals": False}, {"segmentor_layers": 0}, {"prompt": "picture"}],
+    [
+        {"text": False},
+        {"laterals": False},
+        {"segmentor_layers": 0},
+        {"prompt": "picture"},
+        {"reconstruction": False},
+    ],
 )
 def test_a_switch_leaves_a_part_out(switch: dict[str, object]) -> None:
     count = lambda model: sum(p.numel() for p in model.parameters())  # noqa: E731
@@ -60,6 +66,8 @@ def test_ablations_are_named_after_what_they_leave_out() -> None:
     assert config_named("promptmad-tiny+no-focal").loss.focal_gamma == 0
     assert plain.loss.focal_gamma == 0
     assert config_named("promptmad-bank-small+focal").loss == config_named("promptmad-small").loss
+    assert not plain.model.reconstruction
+    assert config_named("promptmad-bank-small+reconstruction").model.reconstruction
     with pytest.raises(InputError, match="no ablation 'no-words': choose from no-text"):
         config_named("promptmad-tiny+no-words")
 
@@ -69,13 +77,15 @@ def test_a_narrow_trunk_gives_fewer_axes() -> None:
     assert config.within([64, 128, 256]) == config
     narrow = config.within([8, 32, 96])  # MobileNetV2's, but for the first
     assert (narrow.neck_dim, narrow.detail_dim) == (128, 8)
-    assert narrow.residual_channels == 2 * 128 + 2
+    assert narrow.residual_channels == 128 + 2
+    assert narrow.model_copy(update={"reconstruction": True}).residual_channels == 2 * 128 + 2
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "promptmad-bank-small"])
 def test_every_weight_of_a_family_learns(family: str) -> None:
     """A weight that no loss reaches would be dead, and would hang training on several devices."""
-    model = _model(**FAMILIES[family].get("model", {}))
+    switches = FAMILIES.get(family, {"model": {"reconstruction": False}}).get("model", {})
+    model = _model(**switches)
     image = torch.randint(0, 256, (2, SIDE, SIDE, 3), dtype=torch.uint8)
     product, times = torch.tensor([0, 1]), torch.arange(2)
     f = model.features(image)
@@ -83,9 +93,9 @@ def test_every_weight_of_a_family_learns(family: str) -> None:
     film = model.denoiser.film_table(2, c.text)[times, times]
     condition = model.denoiser.condition(c.logit, c.guide, c.lateral)
     refined = model.denoiser(c.logit, c.logit, condition, film)
-    (
-        refined.square().mean() + c.logit.square().mean() + c.reconstruction.square().mean()
-    ).backward()
+    assert (c.reconstruction is None) == (model.reconstructor is None)
+    answers = [refined, c.logit, *([] if c.reconstruction is None else [c.reconstruction])]
+    sum((a.square().mean() for a in answers), torch.zeros(())).backward()
     dead = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert [n for n in dead if not n.startswith("backbone.")] == []
 

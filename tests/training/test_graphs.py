@@ -19,7 +19,7 @@ from training.model.promptmad import PromptMAD
 KINDS = {name: settings.get("model", {}) for name, settings in FAMILIES.items()}
 KINDS["promptmad-bank by ddpm"] = {"refinement": "ddpm"}
 KINDS["promptmad-bank with a memory"] = {"neighbourhood": 1, "memory_tokens": 48, "memory_dim": 24}
-KINDS["promptmad-bank with an outline"] = {"outline_channels": 8}
+KINDS["promptmad-bank as small and full are"] = {"outline_channels": 8, "reconstruction": False}
 KINDS["promptmad-bank on a ViT"] = {"backbone": {"name": "test_vit"}}
 
 

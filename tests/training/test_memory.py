@@ -61,9 +61,10 @@ def test_tokens_without_a_mean_see_one_cell() -> None:
     assert int((mean > 0).any(1).sum()) == 9
 
 
-def test_a_picture_as_prompt_takes_no_memory() -> None:
-    with pytest.raises(ValueError, match="a picture as prompt takes none"):
-        ModelConfig(prompt="picture", memory_tokens=5)
+@pytest.mark.parametrize("wrong", [{"memory_tokens": 5}, {"reconstruction": False}])
+def test_a_picture_as_prompt_takes_no_memory_and_is_rebuilt_from(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="takes no memory_tokens, and needs reconstruction"):
+        ModelConfig.model_validate({"prompt": "picture"} | wrong)
     assert config_named("promptmad-small").model.memory_tokens == 0
     with pytest.raises(InputError, match="no-memory"):
         config_named("promptmad-small+nothing")

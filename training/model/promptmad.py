@@ -41,7 +41,7 @@ class Features:
 class Coarse:
     """What the segmentor says, and what the refinement starts from."""
 
-    reconstruction: Tensor  # (B, D, h, w)
+    reconstruction: Tensor | None  # (B, D, h, w)
     distance: Tensor  # (B, 1, h, w) to the bank, or of the reconstruction to the picture
     lateral: Tensor  # (B, C4 + E, s, s) the trunk's own, and its residual to the bank's details
     guide: Tensor  # (B, G, s, s)
@@ -157,7 +157,7 @@ class PromptMAD(nn.Module):
         self.prompt = _prompt(config, len(prompts))
         self.memory = Memory(config, backbone, len(prompts)) if config.memory_tokens else None
         self.words: nn.Module | None = Words(prompts, config.width) if config.text else None
-        self.reconstructor = Reconstructor(config)
+        self.reconstructor = Reconstructor(config) if config.reconstruction else None
         self.encoded: nn.Module | None = None  # the prompt's tokens, where they are worked out
         self.segmentor = Segmentor(config, lateral)
         self.denoiser = Denoiser(config, lateral)
@@ -197,12 +197,13 @@ class PromptMAD(nn.Module):
         ``blurred`` are the tokens that the reconstruction sees in training, if not the picture's.
         """
         text = self.words(product) if self.words else None
-        normal = None if text is None else text[:, :1]
-        seen = f.tokens if blurred is None else blurred
-        encoded = self.encoded(product) if self.encoded else None
-        rebuilt = self.reconstructor(seen, prompt.tokens, normal, encoded)
-        beside = self._beside_bank if self.config.prompt == "bank" else _beside_picture
-        strange, residual, lateral = beside(f, prompt, rebuilt)
+        rebuilt = None
+        if self.reconstructor is not None:
+            normal = None if text is None else text[:, :1]
+            seen = f.tokens if blurred is None else blurred
+            encoded = self.encoded(product) if self.encoded else None
+            rebuilt = self.reconstructor(seen, prompt.tokens, normal, encoded)
+        strange, residual, lateral = self._beside(f, prompt, rebuilt)
         guide, logit = self.segmentor(residual, lateral, text)
         outline = None
         if self.outline is not None and f.picture is not None:
@@ -213,9 +214,14 @@ class PromptMAD(nn.Module):
         """Refined, and with its outline where the model draws one."""
         return outlined(self.refine(c, steps), c.outline)
 
-    def _beside_bank(self, f: Features, prompt: Answer, rebuilt: Tensor) -> Beside:
-        """What is strange is what the bank does not hold."""
-        differences = [(rebuilt - f.tokens).abs(), (prompt.tokens - f.tokens).abs()]
+    def _beside(self, f: Features, prompt: Answer, rebuilt: Tensor | None) -> Beside:
+        """Of a bank, what is strange is what it does not hold. One picture lies nowhere as the
+        query does: what is strange is what was not rebuilt."""
+        if self.config.prompt == "picture":
+            assert rebuilt is not None
+            return _not_rebuilt(f, rebuilt)
+        normal = [prompt.tokens] if rebuilt is None else [rebuilt, prompt.tokens]
+        differences = [(n - f.tokens).abs() for n in normal]
         fine = (prompt.details - self.detail(f.lateral)).abs()
         residual = torch.cat([*differences, prompt.strange, prompt.away], 1)
         return prompt.strange, residual, torch.cat([f.lateral, fine], 1)
@@ -238,8 +244,7 @@ class PromptMAD(nn.Module):
         return self.fusion(self.finished(c), c.distance, product)
 
 
-def _beside_picture(f: Features, prompt: Answer, rebuilt: Tensor) -> Beside:
-    """One picture lies nowhere as the query does: what is strange is what was not rebuilt."""
+def _not_rebuilt(f: Features, rebuilt: Tensor) -> Beside:
     error = rebuilt - f.tokens
     strange = length(error) / error.shape[1] ** 0.5
     return strange, torch.cat([error.abs(), strange], 1), f.lateral

@@ -35,7 +35,7 @@ def settled(model: PromptMAD) -> PromptMAD:
     text = words_of(model)
     if text is not None:
         fixed.words = Settled(text)
-    if isinstance(model.prompt, Picture):
+    if isinstance(model.prompt, Picture) and model.reconstructor is not None:
         normal = None if text is None else text[:, :1]
         fixed.encoded = Settled(model.reconstructor.encoded(model.prompt.tokens.float(), normal))
     return fixed
