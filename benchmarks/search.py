@@ -9,7 +9,7 @@ benchmarks/halves.py. A variant's time says little: they share the machine.
 
 Synthetic pictures are drawn once for all variants of one size and damage and read from memory, or
 the processes would wait for one another's drawings. Few processes at once: a GPU takes turns
-between them, and ten made each step six times as long as one alone.
+between them, so that three or four together end no sooner than one after the other.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,8 +144,8 @@ def train(variant: Variant) -> None:
     said = measured(model, kept_test(variant.data, side, variant.test), variant.steps)
     said |= {"settings": config.model_dump(mode="json"), "seconds": time.monotonic() - began}
     (variant.out / f"{variant.name}.json").write_text(json.dumps(said), "utf-8")
-    for steps in variant.steps:
-        print(line(f"{variant.name}, {steps} steps", said[str(steps)]), flush=True)
+    for what in ("segmentor", "memory", *map(str, variant.steps)):
+        print(line(f"{variant.name}: {what}", said[what]), flush=True)
 
 
 def fit_stage(
@@ -178,19 +178,23 @@ def fit_stage(
 
 
 @torch.no_grad()
-def measured(model: PromptMAD, test: Test, steps: Iterable[int]) -> dict[str, Any]:
-    """Figures by number of refinement steps, and by half."""
-    maps: dict[int, list[Tensor]] = {n: [] for n in steps}
-    scores: dict[int, list[Tensor]] = {n: [] for n in steps}
+def measured(model: PromptMAD, test: Test, steps: Sequence[int]) -> dict[str, Any]:
+    """Figures by half: of both maps joined, by number of refinement steps, and of each alone, the
+    segmentor's at the first of those numbers."""
+    fusion, apart = model.fusion, ("segmentor", "memory")
+    maps: dict[str, list[Tensor]] = {name: [] for name in (*apart, *map(str, steps))}
     for first in range(0, len(test.images), AT_ONCE):
         some = slice(first, first + AT_ONCE)
         product = torch.from_numpy(test.product[some]).to(DEVICE)
         coarse = model.look(stacked(test.images[some]), product)
-        for n in maps:
-            fused, score = model.fusion(model.finished(coarse, n), coarse.distance, product)
-            maps[n].append(fused)
-            scores[n].append(score)
-    return {str(n): figures(test, torch.cat(maps[n]), torch.cat(scores[n])) for n in maps}
+        for i, n in enumerate(steps):
+            both = fusion.channels(model.finished(coarse, n), coarse.distance, product).unbind(1)
+            maps[str(n)].append(fusion.joined(*both))
+            for name, own in zip(apart, both, strict=True):
+                if not i:
+                    maps[name].append(own)
+    joined = {name: torch.cat(parts) for name, parts in maps.items()}
+    return {name: figures(test, own, fusion.score(own)) for name, own in joined.items()}
 
 
 def planned(plan: dict[str, Any], wanted: argparse.Namespace) -> Iterable[Variant]:
