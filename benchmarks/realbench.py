@@ -77,13 +77,18 @@ def rows(size: str, only: list[str]) -> list[str]:
 
 
 def trained(name: str, wanted: argparse.Namespace) -> Path:
-    """The folder of a row's run, with its bundle; a finished one is taken as it is."""
+    """The folder of a row's run, with its bundle; a finished one is taken as it is, if it was made
+    by the same options: a row of another budget would not compare."""
     run: Path = wanted.out / name
+    asked = shlex.join(map(str, passed(wanted)))
     if not (run / "bundle").is_dir():
-        made = json.dumps(here(wanted.device), indent=2)
+        made = json.dumps(here(wanted.device) | {"options": asked}, indent=2)
         options = ["--data", wanted.data, "--config", name, "--out", run, *passed(wanted)]
         inspector(wanted.out, "train", *options)
         (run / MADE).write_text(made, "utf-8")
+    before = made_by(run).get("options", asked)
+    if before != asked:
+        raise SystemExit(f"{run} was trained with {before}: give these options, or another --out.")
     return run
 
 

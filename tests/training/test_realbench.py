@@ -94,6 +94,12 @@ def test_the_header_is_of_the_time_of_training(bench: ModuleType, tmp_path: Path
     assert not bench.calls  # what is there is not made again
 
 
+def test_a_row_of_another_budget_is_not_taken(bench: ModuleType, tmp_path: Path) -> None:
+    _table(bench, tmp_path, "--minutes", "5")
+    with pytest.raises(SystemExit, match=r"was trained with --seed 0 --minutes 5.* another --out"):
+        _table(bench, tmp_path, "--minutes", "50")
+
+
 def test_peers_of_other_products_are_told_apart(bench: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "peers.json").write_text(json.dumps({"padim": {"a": GOOD}}), "utf-8")
     lines = _table(bench, tmp_path / "out", "--peers", str(tmp_path / "peers.json"))
