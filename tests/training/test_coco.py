@@ -60,6 +60,21 @@ def test_a_defect_without_a_mask_comes_in_again_as_what_it_is(tmp_path: Path) ->
     assert sum(s.mask_path is not None for s in again) == 2
 
 
+def test_a_mask_on_a_good_picture_is_told(tmp_path: Path) -> None:
+    data = write_parts(tmp_path, train=4, test=3) / "plate"
+    columns, masks = "path,product,split,label,mask", "ground_truth/white spot"
+    write(data / "empty.png", np.zeros((SIDE, SIDE), np.uint8))
+    row = "test/good/000.png,plate,test,good"
+    for mask, code in (("empty.png", 0), (f"{masks}/000_mask.png", 2)):
+        (data / "manifest.csv").write_text(f"{columns}\n{row},{mask}\n", encoding="utf-8")
+        said = call("to-coco", data, "--out", tmp_path / "all.json")
+        assert said.exit_code == code, said.output
+        told = any("counts as good, and its mask" in f.words for f in findings(data))
+        assert told == (code == 2)
+        assert not any("marks nothing" in f.words for f in findings(data))
+    assert "name the defect, or take the mask away" in " ".join(said.output.split())
+
+
 def test_what_is_drawn_later_counts_more_than_our_label(tmp_path: Path) -> None:
     write(tmp_path / "a.png", photograph(1))
     entry = {"id": 7, "file_name": "a.png", "width": SIDE, "height": SIDE}

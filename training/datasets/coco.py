@@ -101,7 +101,10 @@ def from_coco(
 
 
 def to_coco(dataset: Dataset, report: Report) -> dict[str, Any]:
-    """The whole data set as one COCO object; defects without a mask have a label only."""
+    """The whole data set as one COCO object; defects without a mask have a label only.
+
+    :class:`InputError` where a good picture's mask marks something.
+    """
     labels = sorted({s.label for s in dataset.samples if s.is_defective})
     number = {label: i for i, label in enumerate(labels, 1)}
     pictures: list[dict[str, Any]] = []
@@ -112,6 +115,8 @@ def to_coco(dataset: Dataset, report: Report) -> dict[str, Any]:
         name = name_below(sample.path, dataset.root)
         place = {"id": i, "file_name": name, "width": width, "height": height}
         regions = list(_regions(sample))
+        if regions and not sample.is_defective:
+            raise InputError(sample.marked_though_good)
         bare = {LABEL: sample.label} if sample.is_defective and not regions else {}
         pictures.append(place | {"product": sample.product, "split": sample.split} | bare)
         for region in regions:

@@ -35,6 +35,14 @@ class Sample:
     def is_defective(self) -> bool:
         return self.label != GOOD
 
+    @property
+    def marked_though_good(self) -> str:
+        """What to say where a mask marks something on a picture that counts as good."""
+        return (
+            f"{self.path} counts as good, and its mask {self.mask_path} marks a defect: name the "
+            "defect, or take the mask away."
+        )
+
 
 def name_below(path: Path, root: Path) -> str:
     """Relative where it lies below the root, so that a moved data set keeps its names."""

@@ -84,12 +84,14 @@ class _Check:
                 f"{look.width}×{look.height}: make them the same size.",
                 [path],
             )
-        elif not mask.any():
+        elif look.sample.is_defective and not mask.any():
             yield self._error(
                 f"The mask {self._name(path)} marks nothing: draw it, or count the picture "
                 "among the good ones.",
                 [path],
             )
+        elif mask.any() and not look.sample.is_defective:
+            yield self._error(look.sample.marked_though_good, [path])
 
     def _goods(self, looks: Sequence[Look]) -> Iterator[Finding]:
         count = sum(x.is_training_good for x in looks)
