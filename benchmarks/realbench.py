@@ -24,12 +24,22 @@ from typing import Any
 
 import torch
 
+from engine.types import InputError
+from training.config import config_named
 from training.evaluate import percent
 from training.setting import cpu_model, usable_cores
 
 FAMILIES = ("promptmad-bank", "promptmad", "onenip")
 ABLATIONS = {
-    "promptmad-bank": ("no-text", "focal", "no-attention", "no-laterals", "no-memory", "ddpm"),
+    "promptmad-bank": (
+        "no-text",
+        "focal",
+        "no-attention",
+        "no-laterals",
+        "no-memory",
+        "reconstruction",
+        "ddpm",
+    ),
     "promptmad": ("no-text", "no-focal", "no-attention", "no-laterals", "ddpm"),
 }
 STEPS = (0, 1, 2, 4, 10)
@@ -70,10 +80,21 @@ def hours(out: Path) -> float:
 
 
 def rows(size: str, only: list[str]) -> list[str]:
-    """Configurations by name: the families, then ours and the published one without each part."""
+    """Configurations by name: the families, then ours and the published one without each part that
+    they have."""
     every = [f"{family}-{size}" for family in FAMILIES]
-    every += [f"{family}-{size}+{part}" for family, parts in ABLATIONS.items() for part in parts]
+    parts = [f"{family}-{size}+{part}" for family, parts in ABLATIONS.items() for part in parts]
+    every += [name for name in parts if exists(name)]
     return [name for name in every if not only or name in only]
+
+
+def exists(name: str) -> bool:
+    """Whether there is such a configuration, and it differs from the one it is named after."""
+    try:
+        config_named(name)
+    except InputError:
+        return False
+    return True
 
 
 def trained(name: str, wanted: argparse.Namespace) -> Path:

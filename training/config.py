@@ -270,7 +270,8 @@ CONFIGS = {c.name: c for c in (_config(f, s) for f in FAMILIES for s in SIZES)}
 
 
 def config_named(name: str) -> TrainConfig:
-    """The configuration of that name; :class:`InputError` lists those there are."""
+    """The configuration of that name; :class:`InputError` lists those there are, and refuses an
+    ablation of what is not there, whose row in a table would be read as a finding."""
     base, *without = name.split("+")
     if base not in CONFIGS:
         raise InputError(f"There is no configuration {base!r}: choose from {', '.join(CONFIGS)}.")
@@ -280,5 +281,7 @@ def config_named(name: str) -> TrainConfig:
             raise InputError(
                 f"There is no ablation {ablation!r}: choose from {', '.join(ABLATIONS)}."
             )
-        settings = over(settings, ABLATIONS[ablation])
+        before, settings = settings, over(settings, ABLATIONS[ablation])
+        if settings == before:
+            raise InputError(f"{base} is as {ablation!r} would make it: leave that out.")
     return TrainConfig.model_validate(settings | {"name": name})

@@ -68,6 +68,8 @@ def test_ablations_are_named_after_what_they_leave_out() -> None:
     assert config_named("promptmad-bank-small+focal").loss == config_named("promptmad-small").loss
     assert not plain.model.reconstruction
     assert config_named("promptmad-bank-small+reconstruction").model.reconstruction
+    with pytest.raises(InputError, match="bank-small is as 'no-focal' would make it"):
+        config_named("promptmad-bank-small+no-focal")
     with pytest.raises(InputError, match="no ablation 'no-words': choose from no-text"):
         config_named("promptmad-tiny+no-words")
 

@@ -148,3 +148,9 @@ def test_a_commit_is_named_and_a_missing_command_is_no_failure(
     assert bench.commit() == "0123456789ab, tree clean"
     monkeypatch.undo()
     assert bench.answer("no-such-command") == bench.answer("false") == ""
+
+
+def test_there_is_no_row_without_what_is_not_there(bench: ModuleType) -> None:
+    tiny, small = (set(bench.rows(size, [])) for size in ("tiny", "small"))
+    assert "promptmad-bank-small+no-memory" in small
+    assert "promptmad-bank-tiny+no-memory" not in tiny
