@@ -80,7 +80,7 @@ def maps(models: Sequence[PromptMAD], test: Test) -> list[tuple[Tensor, Tensor]]
         for model, parts in zip(models, found, strict=True):
             coarse = model.coarse(features, answer, product)
             logit = model.finished(coarse)
-            both = model.fusion.channels(logit, coarse.distance, product).unbind(1)
+            both = model.fusion.channels(logit, coarse.distance, product).unbind(1)  # no context
             parts.append((both[0], model.fusion.joined(*both)))
     return [(torch.cat([p[0] for p in x]), torch.cat([p[1] for p in x])) for x in found]
 

@@ -5,8 +5,9 @@ good part's feature and the nearest on other good parts. Principal axes keep wha
 that is what a place shows, not what is wrong with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 
 from training.datasets.synthesis import spoil, vary
 from training.losses import soft_target
-from training.model.backbone import Axes, Backbone, Neck
+from training.model.backbone import Axes, Neck
 from training.model.bank import cells
 from training.model.promptmad import PromptMAD
 from training.neighbours import Neighbours
@@ -47,21 +48,29 @@ class Sight:
 
 @torch.no_grad()
 def fit_axes(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
-    """Set the axes of tokens and of details, and of the memory's tokens where there is one."""
+    """Set the axes of tokens and of details, and of every memory's tokens."""
     _fit_neck(model.neck, model.detail, model, goods, seed)
-    if model.memory:
-        _fit_neck(model.memory.neck, None, model, goods, seed)
+    for memory in (model.memory, model.context):
+        if memory:
+            _fit_neck(memory.neck, None, model, goods, seed, memory.side)
 
 
 def _fit_neck(
-    neck: Neck, detail: Axes | None, model: PromptMAD, goods: Sequence[Good], seed: int
+    neck: Neck,
+    detail: Axes | None,
+    model: PromptMAD,
+    goods: Sequence[Good],
+    seed: int,
+    side: int | None = None,
 ) -> None:
-    """Set the axes of a neck's tokens, and of the details that belong to them."""
+    """Set the axes of a neck's tokens, and of the details that belong to them; ``side`` as
+    :class:`training.model.backbone.Backbone` takes it."""
     generator, rng = torch_stream(seed, "axes"), stream(seed, "axes")
     some = spread(goods, MOST_GOODS)
     donors = [some[i] for i in rng.permutation(len(some))]
     pairs = zip(some, donors, strict=True)
-    seen = [_look(neck, model.backbone, *pair, rng, generator) for pair in pairs]
+    look = partial(model.backbone, side=side)
+    seen = [_look(neck, look, *pair, rng, generator) for pair in pairs]
     tokens = torch.cat([s.tokens for s in seen])
     details = torch.cat([s.details for s in seen]).flatten(0, 1)
     if model.config.axes == "spread":
@@ -77,7 +86,7 @@ def _fit_neck(
 
 def _look(
     neck: Neck,
-    backbone: Backbone,
+    backbone: Callable[[Tensor], list[Tensor]],
     good: Good,
     donor: Good,
     rng: np.random.Generator,

@@ -50,6 +50,9 @@ class ModelConfig(Frozen):
     memory_tokens: Annotated[int, Field(ge=0)] = 0
     """Of a second bank, of 3 × 3 means, that says how strange a place is. None: the first does."""
     memory_dim: Count = 96
+    context_px: Annotated[int, Field(ge=0, multiple_of=32)] = 0
+    """Side of a second, smaller look at the picture, at which another memory of that size says how
+    strange larger things are. None, or none smaller than the picture: no second look."""
     width: Count = 96
     heads: Count = 4
     encoder_layers: Count = 1
@@ -77,6 +80,11 @@ class ModelConfig(Frozen):
         return self.neck_dim * (1 + self.reconstruction) + 2
 
     @property
+    def afar_px(self) -> int | None:
+        """Side of the second look, where there is one."""
+        return self.context_px if 0 < self.context_px < self.input_px else None
+
+    @property
     def map_px(self) -> int:
         """Side of the map."""
         return self.input_px // (2 if self.outline_channels else 4)
@@ -101,6 +109,8 @@ class ModelConfig(Frozen):
             raise ValueError(f"segmentor_width and guide_channels are multiples of {GROUPS}")
         if self.prompt == "picture" and (self.memory_tokens or not self.reconstruction):
             raise ValueError("a picture as prompt takes no memory_tokens, and needs reconstruction")
+        if self.context_px and not self.memory_tokens:
+            raise ValueError("context_px needs memory_tokens")
         if self.outline_channels % GROUPS:
             raise ValueError(f"outline_channels is a multiple of {GROUPS}")
         if not 0 < self.beta[0] <= self.beta[1] < 1:
@@ -219,9 +229,9 @@ SIZES = {"tiny": TINY, "small": SMALL, "full": FULL}
 PICTURE: dict[str, Any] = {"prompt": "picture", "memory_tokens": 0, "outline_channels": 0}
 OURS: dict[str, Any] = {
     "loss": {"focal_gamma": 0.0, "focal_alpha": 0.5, "dice": 0.1},
-    "model": {"input_px": 384, "reconstruction": False},
+    "model": {"input_px": 384, "context_px": 256, "reconstruction": False},
 }
-"""In ``small`` and ``full``: docs/decisions/0013 and 0015."""
+"""In ``small`` and ``full``: docs/decisions/0013, 0015 and 0016."""
 PUBLISHED: dict[str, Any] = {"model": PICTURE, "jitter": 1.2}  # OneNIP's jitter
 FAMILIES: dict[str, dict[str, Any]] = {
     "onenip": {
@@ -241,7 +251,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no-focal": {"loss": {"focal_gamma": 0.0, "focal_alpha": 0.5}},
     "focal": {"loss": LossConfig().model_dump()},
     "no-attention": {"model": {"segmentor_layers": 0}},
-    "no-memory": {"model": {"memory_tokens": 0}},
+    "no-memory": {"model": {"memory_tokens": 0, "context_px": 0}},
+    "no-context": {"model": {"context_px": 0}},
     "no-laterals": {"model": {"laterals": False}},
     "no-refinement": {"refiner_steps": 0},
     "reconstruction": {"model": {"reconstruction": True}},

@@ -32,7 +32,7 @@ from training.spec import Given, RunSpec, path_of
 from training.train import settle
 from training.words import Words, read_words
 
-PER_PRODUCT = ("prompt.", "memory.tokens.", "words.table", "fusion.")
+PER_PRODUCT = ("prompt.", "memory.tokens.", "context.tokens.", "words.table", "fusion.")
 """Of a model's tensors, those with a row a product."""
 
 

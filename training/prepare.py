@@ -47,10 +47,13 @@ def read_goods(samples: Sequence[Sample], side: int, held_out: float, seed: int)
 
 
 def fill_prompt(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
-    """Prompt and memory, per product of the goods, from at most :data:`MOST_GOODS` of them."""
+    """Prompt and memories, per product of the goods, from at most :data:`MOST_GOODS` of them."""
     generator, prompt, memory = torch_stream(seed, "bank"), model.prompt, model.memory
-    for product in sorted({g.product for g in goods}):
-        own = spread([g for g in goods if g.product == product], MOST_GOODS)
+    by_product = {
+        product: spread([g for g in goods if g.product == product], MOST_GOODS)
+        for product in sorted({g.product for g in goods})
+    }
+    for product, own in by_product.items():
         if isinstance(prompt, Bank):
             found = _candidates(own, _places(model), generator)
             kept = _remember(prompt, product, found, generator)
@@ -60,6 +63,11 @@ def fill_prompt(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
         if memory:
             found = _candidates(own, _means(model), generator)
             _remember(memory.tokens, product, found, generator)
+    if model.context:
+        generator = torch_stream(seed, "context")  # of its own: with or without, banks are the same
+        for product, own in by_product.items():
+            found = _candidates(own, _from_afar(model), generator)
+            _remember(model.context.tokens, product, found, generator)
 
 
 def _choose_picture(model: PromptMAD, prompt: Picture, product: int, goods: Sequence[Good]) -> None:
@@ -118,6 +126,16 @@ def _means(model: PromptMAD) -> _View:
     def of(good: Good) -> tuple[Tensor, Tensor]:
         means = model.features(stacked([good.image])).means
         assert means is not None
+        return means, means[:, :0]
+
+    return of
+
+
+def _from_afar(model: PromptMAD) -> _View:
+    """For the memory of larger things: means at its side, and no details."""
+
+    def of(good: Good) -> tuple[Tensor, Tensor]:
+        means = model.from_afar(stacked([good.image]))
         return means, means[:, :0]
 
     return of

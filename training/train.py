@@ -36,7 +36,7 @@ from training.words import read_words
 
 UNTIL = {"cache": 0.4, "segmentor": 0.84, "refiner": 0.94}
 """Share of the run's minutes by which a stage gives way to the next."""
-PREPARED = ("neck.", "detail.", "prompt.", "memory.")
+PREPARED = ("neck.", "detail.", "prompt.", "memory.", "context.")
 """Of the model's weights, those that are fitted to goods and not trained."""
 
 

@@ -60,10 +60,11 @@ def micro_model(products: int = 2, seed: int = 0, config: ModelConfig = MODEL) -
             model.outline.add.weight.copy_(0.3 * torch.randn(model.outline.add.weight.shape))
         if isinstance(model.prompt, Bank):
             _scatter(model.prompt)
-        if model.memory:
-            _scatter(model.memory.tokens)
-            for tensor in (model.memory.neck.axes.weight, model.memory.tokens.tokens):
-                tensor.copy_(0.3 * torch.randn(tensor.shape))
+        for memory in (model.memory, model.context):
+            if memory:
+                _scatter(memory.tokens)
+                for tensor in (memory.neck.axes.weight, memory.tokens.tokens):
+                    tensor.copy_(0.3 * torch.randn(tensor.shape))
     return model.eval()
 
 

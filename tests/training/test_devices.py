@@ -35,6 +35,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "outline_channels": 8,
         "agreement": 1.0,
         "reconstruction": False,
+        "context_px": SIDE // 2,
     },
     "a picture": {"prompt": "picture"},
 }

@@ -19,7 +19,12 @@ from training.model.promptmad import PromptMAD
 KINDS = {name: settings.get("model", {}) for name, settings in FAMILIES.items()}
 KINDS["promptmad-bank by ddpm"] = {"refinement": "ddpm"}
 KINDS["promptmad-bank with a memory"] = {"neighbourhood": 1, "memory_tokens": 48, "memory_dim": 24}
-KINDS["promptmad-bank as small and full are"] = {"outline_channels": 8, "reconstruction": False}
+KINDS["promptmad-bank as small and full are"] = {
+    "outline_channels": 8,
+    "reconstruction": False,
+    "memory_tokens": 48,
+    "context_px": SIDE // 2,
+}
 KINDS["promptmad-bank on a ViT"] = {"backbone": {"name": "test_vit"}}
 
 
@@ -111,10 +116,11 @@ def test_what_depends_on_the_product_alone_is_looked_up(model: PromptMAD, bundle
     encoded = config.encoder_layers * (1 if one_picture else 2)  # the query; the bank's answer
     into_prompt = int(text and not one_picture)
     decoded = 2 * config.decoder_layers + 1
+    rebuilt = encoded + into_prompt + decoded if config.reconstruction else 0
     segmented = config.segmentor_layers * (2 if text else 1)
     attended = [node for node in graph.node if node.op_type in ("Softmax", "Attention")]
     trunk = 0 if model.backbone.patch is None else len(model.backbone.net.model.blocks)
-    assert len(attended) == trunk + encoded + into_prompt + decoded + segmented
+    assert len(attended) == trunk + rebuilt + segmented
 
 
 def test_nobodys_files_are_named_in_a_bundle(bundle: Path) -> None:

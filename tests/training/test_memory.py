@@ -1,26 +1,36 @@
 """The second bank: what it is asked, and what it decides."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from engine.types import InputError
 from tests.training.micro import MODEL, SIDE, micro_model
+from training.axes import fit_axes
 from training.config import ModelConfig, config_named
 from training.model.backbone import Neck
-from training.model.promptmad import PromptMAD
+from training.model.promptmad import PromptMAD, enlarge
+from training.pictures import Good
+from training.prepare import fill_prompt
 
 PRODUCT = torch.tensor([1])
 
 
-def _with_memory(tokens: int = 40) -> PromptMAD:
-    sizes = {"neighbourhood": 1, "memory_tokens": tokens, "memory_dim": 24}
+def _with_memory(tokens: int = 40, **more: int) -> PromptMAD:
+    sizes = {"neighbourhood": 1, "memory_tokens": tokens, "memory_dim": 24} | more
     return micro_model(config=MODEL.model_copy(update=sizes))
 
 
 def _image() -> Tensor:
     generator = torch.Generator().manual_seed(3)
     return torch.randint(0, 256, (1, SIDE, SIDE, 3), dtype=torch.uint8, generator=generator)
+
+
+@pytest.fixture(scope="module")
+def goods() -> list[Good]:
+    rng = np.random.default_rng(0)
+    return [Good(i, i % 2, rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)) for i in range(6)]
 
 
 def test_the_memory_says_how_strange_a_place_is_and_the_prompt_what_it_should_show() -> None:
@@ -51,6 +61,39 @@ def test_a_pictures_own_tokens_answer_in_neither_bank() -> None:
     known, left_out = (model.ask(f, PRODUCT, who) for who in (None, torch.tensor([5])))
     assert left_out.strange.min() > 10 * known.strange.median()
     assert (left_out.tokens == 9).all()
+
+
+def test_a_second_look_knows_larger_things_and_leaves_the_segmentor_alone() -> None:
+    one, two = _with_memory(), _with_memory(context_px=SIDE // 2)
+    assert two.context
+    two.load_state_dict(one.state_dict(), strict=False)
+    near, both = (m.look(_image(), PRODUCT) for m in (one, two))
+    torch.testing.assert_close(near.logit, both.logit)
+    smaller = two.from_afar(_image())
+    assert smaller.shape[-1] == SIDE // 16
+    strange = two.context.tokens.nearest(smaller, PRODUCT).strange
+    torch.testing.assert_close(2 * both.distance - near.distance, enlarge(strange, near.distance))
+    assert not torch.allclose(both.distance, near.distance, rtol=0.05)
+
+
+def test_a_second_look_is_smaller_and_needs_a_memory() -> None:
+    assert _with_memory(context_px=SIDE).context is None
+    with pytest.raises(ValueError, match="context_px needs memory_tokens"):
+        ModelConfig(context_px=128)
+
+
+def test_a_second_look_changes_no_other_bank(goods: list[Good]) -> None:
+    one, two = _with_memory(), _with_memory(context_px=SIDE // 2)
+    for model in (one, two):
+        fit_axes(model, goods, 0)
+        with torch.no_grad():
+            fill_prompt(model, goods, 0)
+    kept = one.state_dict()
+    same = [k for k in kept if k.startswith(("neck.", "prompt.", "memory."))]
+    assert all(torch.equal(two.state_dict()[k], kept[k]) for k in same)
+    assert two.context
+    assert two.context.tokens.tokens.abs().sum() > 0
+    assert set(two.context.tokens.owner.flatten().tolist()) <= {g.id for g in goods}
 
 
 def test_tokens_without_a_mean_see_one_cell() -> None:

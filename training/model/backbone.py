@@ -45,9 +45,12 @@ class Backbone(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(config.mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(config.std).view(1, 3, 1, 1))
 
-    def forward(self, image: Tensor) -> list[Tensor]:
+    def forward(self, image: Tensor, side: int | None = None) -> list[Tensor]:
+        """``side``: of the picture that is looked at, if not its own."""
         x = image.to(self.mean.device).permute(0, 3, 1, 2).float()
         x = (x - self.mean) / self.std
+        if side is not None:
+            x = _resized(x, side)
         if self.patch is None:
             return self.net(x)
         side = x.shape[-1]

@@ -4,7 +4,7 @@ The parts are cut where the exported graphs are cut: :class:`Trunk`, one step, :
 Shapes: B batch, P products, D token channels, h w at stride 8, s at stride 4, d width.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -69,11 +69,15 @@ class Memory(nn.Module):
     """A second bank, of coarser tokens, that is only asked how strange a place is.
 
     What marks a defect's edge and what finds a part strange want different tokens: means over a
-    neighbourhood forgive a texture its noise, and blur a crack.
+    neighbourhood forgive a texture its noise, and blur a crack. Seen at another ``side`` than the
+    picture's it knows larger things: a wide crack enlarged is nothing but texture.
     """
 
-    def __init__(self, config: ModelConfig, backbone: Backbone, products: int) -> None:
+    def __init__(
+        self, config: ModelConfig, backbone: Backbone, products: int, side: int | None = None
+    ) -> None:
         super().__init__()
+        self.side = side
         self.neck = Neck(sum(backbone.channels[1:]), config.memory_dim)
         self.tokens = Tokens(products, config.memory_tokens, config.memory_dim)
 
@@ -156,6 +160,8 @@ class PromptMAD(nn.Module):
         self.detail = Axes(backbone.channels[0], config.detail_dim)
         self.prompt = _prompt(config, len(prompts))
         self.memory = Memory(config, backbone, len(prompts)) if config.memory_tokens else None
+        afar = config.afar_px
+        self.context = Memory(config, backbone, len(prompts), afar) if afar else None
         self.words: nn.Module | None = Words(prompts, config.width) if config.text else None
         self.reconstructor = Reconstructor(config) if config.reconstruction else None
         self.encoded: nn.Module | None = None  # the prompt's tokens, where they are worked out
@@ -180,7 +186,18 @@ class PromptMAD(nn.Module):
         f = self.features(image)
         product = product.to(f.tokens.device)
         leave_out = None if leave_out is None else leave_out.to(f.tokens.device)
-        return self.coarse(f, self.ask(f, product, leave_out), product)
+        coarse = self.coarse(f, self.ask(f, product, leave_out), product)
+        if self.context is None:
+            return coarse
+        afar = self.context(self.from_afar(image), product, leave_out)
+        return replace(coarse, distance=(coarse.distance + enlarge(afar, coarse.distance)) / 2)
+
+    def from_afar(self, image: Tensor) -> Tensor:
+        """What the memory of larger things is asked about; the segmentor never sees it, so that
+        training need not: ``(B, M, side/8, side/8)``."""
+        assert self.context is not None
+        _, f8, f16 = self.backbone(image, self.context.side)
+        return self.context.neck(f8, f16)
 
     def ask(self, f: Features, product: Tensor, leave_out: Tensor | None = None) -> Answer:
         """What prompt and memory have to say; ``leave_out`` as in :meth:`look`."""
