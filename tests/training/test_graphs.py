@@ -84,8 +84,7 @@ def test_the_unrolled_graph_answers_as_the_model(
 def test_fewer_steps_are_those_of_the_model(model: PromptMAD, bundle: Path, steps: int) -> None:
     image, index = torch.randint(0, 256, (1, SIDE, SIDE, 3), dtype=torch.uint8), torch.tensor([0])
     with torch.no_grad():
-        features = model.features(image)
-        coarse = model.coarse(features, model.ask(features, index), index)
+        coarse = model.look(image, index)
         expected, _ = model.fusion(model.finished(coarse, steps), coarse.distance, index)
     assert torch.equal(model.refine(coarse, steps), coarse.logit) == (steps == 0)
     session = onnxruntime.InferenceSession(unroll(read_bundle(bundle), steps).SerializeToString())
