@@ -1,11 +1,12 @@
 """What each part of a model is worth: segmentors trained anew on a finished run's own features.
 
-    python benchmarks/ablate.py RUN DATA --steps 500 --only no-text no-attention focal
+    python benchmarks/ablate.py RUN DATA --out TEST.npz --steps 500 --only no-text focal
 
 RUN is a finished run on a CPU whose cache is still there: every variant sees its pictures, axes and
-banks, for the same number of steps, without refinement. So a row costs minutes, and differs from
-the first, which leaves nothing out, by its one part alone. Image AUROC / pixel AUROC / pixel AP /
-AUPRO on the test split, by halves (benchmarks/halves.py). For looking, not for choosing on.
+banks, for the same number of steps, without refinement and without the second look, which no
+segmentor sees. So a row costs minutes, and differs from the first by its one part alone. Image
+AUROC / pixel AUROC / pixel AP / AUPRO on the test split, by halves (benchmarks/halves.py). For
+looking, not for choosing on.
 """
 
 import argparse
@@ -56,8 +57,8 @@ def trained(wanted: argparse.Namespace) -> Iterator[tuple[str, PromptMAD]]:
     config, count = spec.config, json.loads((wanted.run / "state.json").read_text())["cached"]
     goods = read_goods(samples, config.model.input_px, config.held_out, config.seed)
     for name in (WHOLE, *wanted.only):
-        changed = over(config.model_dump(), ABLATIONS.get(name, {}))
-        own = TrainConfig.model_validate(changed)
+        near = over(config.model_dump(), ABLATIONS["no-context"])
+        own = TrainConfig.model_validate(over(near, ABLATIONS.get(name, {})))
         model = variant(own, weights, len(spec.products))
         cache = FeatureCache(wanted.run / "cache", config.pictures, model, count)
         model.to(memory_format=torch.channels_last)
@@ -80,7 +81,7 @@ def maps(models: Sequence[PromptMAD], test: Test) -> list[tuple[Tensor, Tensor]]
         for model, parts in zip(models, found, strict=True):
             coarse = model.coarse(features, answer, product)
             logit = model.finished(coarse)
-            both = model.fusion.channels(logit, coarse.distance, product).unbind(1)  # no context
+            both = model.fusion.channels(logit, coarse.distance, product).unbind(1)
             parts.append((both[0], model.fusion.joined(*both)))
     return [(torch.cat([p[0] for p in x]), torch.cat([p[1] for p in x])) for x in found]
 

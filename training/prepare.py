@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -61,12 +62,12 @@ def fill_prompt(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
         else:
             _choose_picture(model, prompt, product, own)
         if memory:
-            found = _candidates(own, _means(model), generator)
+            found = _candidates(own, _bare(partial(_means, model)), generator)
             _remember(memory.tokens, product, found, generator)
     if model.context:
         generator = torch_stream(seed, "context")  # of its own: with or without, banks are the same
         for product, own in by_product.items():
-            found = _candidates(own, _from_afar(model), generator)
+            found = _candidates(own, _bare(model.from_afar), generator)
             _remember(model.context.tokens, product, found, generator)
 
 
@@ -120,23 +121,18 @@ def _places(model: PromptMAD) -> _View:
     return of
 
 
-def _means(model: PromptMAD) -> _View:
-    """For the memory: means, and no details."""
+def _means(model: PromptMAD, image: Tensor) -> Tensor:
+    means = model.features(image).means
+    assert means is not None
+    return means
+
+
+def _bare(means: Callable[[Tensor], Tensor]) -> _View:
+    """For a memory: means of a picture, and no details."""
 
     def of(good: Good) -> tuple[Tensor, Tensor]:
-        means = model.features(stacked([good.image])).means
-        assert means is not None
-        return means, means[:, :0]
-
-    return of
-
-
-def _from_afar(model: PromptMAD) -> _View:
-    """For the memory of larger things: means at its side, and no details."""
-
-    def of(good: Good) -> tuple[Tensor, Tensor]:
-        means = model.from_afar(stacked([good.image]))
-        return means, means[:, :0]
+        tokens = means(stacked([good.image]))
+        return tokens, tokens[:, :0]
 
     return of
 
