@@ -29,11 +29,13 @@ MOST = 8  # processes: these draw more than a GPU takes, and each holds the good
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """One good training picture in memory: ``id`` is what the bank's owners refer to."""
+    """One good training picture in memory: ``id`` is what the bank's owners refer to, ``taken_px``
+    the side it had before it was brought to the model's size, where that is known."""
 
     id: int
     product: int
     image: Image
+    taken_px: int | None = None
 
 
 class Drawn(NamedTuple):
@@ -73,7 +75,7 @@ class Pictures(Dataset[_Row]):
         clean = vary(good.image, rng)
         if rng.random() < self.clean_share:
             return _Row(clean, clean, np.zeros(clean.shape[:2], bool), good.product, good.id)
-        synthetic = spoil(clean, donor, rng, self.damage)
+        synthetic = spoil(clean, donor, rng, self.damage, good.taken_px)
         return _Row(clean, synthetic.image, synthetic.mask, good.product, good.id)
 
     def draw(self, rows: Iterable[int]) -> Drawn:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.types import InputError
-from training.datasets.sample import FEWEST_GOODS, Sample, load
+from training.datasets.sample import FEWEST_GOODS, Sample, load_taken
 from training.model.bank import Bank, Tokens, cells, coreset
 from training.model.picture import Picture, medoid
 from training.model.promptmad import PromptMAD
@@ -35,7 +35,9 @@ class Goods:
 def read_goods(samples: Sequence[Sample], side: int, held_out: float, seed: int) -> Goods:
     """Read every good picture once; per product a random share is kept back."""
     products = list(dict.fromkeys(s.product for s in samples))
-    goods = [Good(i, products.index(s.product), load(s, side)) for i, s in enumerate(samples)]
+    goods = [
+        Good(i, products.index(s.product), *load_taken(s, side)) for i, s in enumerate(samples)
+    ]
     kept_back: set[int] = set()
     for index, product in enumerate(products):
         ids = [g.id for g in goods if g.product == index]

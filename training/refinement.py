@@ -67,7 +67,7 @@ def measure_steps(
     for i, good in enumerate(held_back):
         rng = stream(seed, "refinement", i)
         donor = held_back[int(rng.integers(len(held_back)))]
-        synthetic = spoil(vary(good.image, rng), donor.image, rng, damage)
+        synthetic = spoil(vary(good.image, rng), donor.image, rng, damage, good.taken_px)
         target = soft_target(torch.from_numpy(synthetic.mask)[None], model.config.map_px)
         masks.append((target[0, 0] > 0.5).numpy())
         spoilt.append(_look(model, synthetic.image, good.product, choices))

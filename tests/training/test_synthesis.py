@@ -136,10 +136,60 @@ def test_a_binarised_picture_stays_binarised(donor) -> None:
     assert {5, 250} <= set(changed.tolist())
 
 
-def test_a_binarised_picture_shows_nothing_faint(donor) -> None:
-    image, wanted = _tracks(5, 250), DamageConfig(faint=1.0)
-    made = [spoil(image, donor, np.random.default_rng(s), wanted) for s in range(20)]
-    assert not [m for m in made if m.kind == "faint" and not (m.image != image).any()]
+def test_a_binarised_picture_has_nothing_worn_or_faint(donor) -> None:
+    image, wanted = _tracks(5, 250), DamageConfig(faint=0.4, worn=0.3, crack=0.3)
+    kinds = {spoil(image, donor, np.random.default_rng(s), wanted).kind for s in range(40)}
+    assert "crack" in kinds
+    assert not kinds & {"faint", "worn"}
+
+
+@pytest.fixture(scope="module")
+def soft() -> Image:
+    """A part of 64 px, enlarged."""
+    taken = np.random.default_rng(5).integers(90, 150, (64, 64, 3), dtype=np.uint8)
+    return cv2.resize(taken, (4 * 64, 4 * 64))
+
+
+def _sharpness(spoilt: Image, good: Image) -> float:
+    """Steepest change of the change between neighbours, by its height."""
+    change = np.abs(np.int16(spoilt) - good).max(2)
+    steps = np.abs(np.diff(change, axis=0)).max(), np.abs(np.diff(change, axis=1)).max()
+    return float(max(steps) / change.max())
+
+
+def test_damage_on_an_enlarged_picture_is_as_soft_as_the_picture(soft) -> None:
+    taken, made = DamageConfig(crack=1.0, as_taken=True), DamageConfig(crack=1.0)
+    sharpness = [
+        [
+            _sharpness(spoil(soft, soft, np.random.default_rng(s), wanted, 64).image, soft)
+            for s in range(10)
+        ]
+        for wanted in (taken, made)
+    ]
+    assert np.median(sharpness[0]) < 0.6 * np.median(sharpness[1])
+
+
+def test_what_was_not_spoilt_of_an_enlarged_picture_is_as_it_was(soft) -> None:
+    wanted = DamageConfig(as_taken=True)
+    for seed in range(10):
+        found = spoil(soft, soft, np.random.default_rng(seed), wanted, 64)
+        assert found.image.shape == soft.shape
+        assert found.mask.shape == soft.shape[:2]
+        assert found.mask.any()
+        assert (found.image == soft).all(2).mean() > 0.3
+
+
+@pytest.mark.parametrize("taken_px", [None, SIDE, 3 * SIDE])
+def test_a_picture_that_was_not_enlarged_is_spoilt_at_its_size(part, donor, taken_px) -> None:
+    as_taken = spoil(part, donor, np.random.default_rng(1), DamageConfig(as_taken=True), taken_px)
+    usual = spoil(part, donor, np.random.default_rng(1), DamageConfig())
+    assert (as_taken.image == usual.image).all()
+
+
+def test_the_smallest_picture_still_takes_shapes(donor) -> None:
+    tiny = np.full((SIDE, SIDE, 3), 128, np.uint8)
+    found = spoil(tiny, donor, np.random.default_rng(2), DamageConfig(as_taken=True), 3)
+    assert found.mask.any()
 
 
 def test_grain_is_how_rough_a_picture_is() -> None:

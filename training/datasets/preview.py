@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from engine.files import whole_file
 from engine.types import Image, Mask
 from training.config import TrainConfig
-from training.datasets.sample import Sample, load
+from training.datasets.sample import Sample, load, load_taken
 from training.datasets.synthesis import spoil, vary
 from training.report import Report
 from training.seeds import stream
@@ -41,10 +41,10 @@ def draw_sheet(
         _show(row[0], load(own[0], side), None, product)
         for j, axes in enumerate(row[1:]):
             rng = stream(seed, "preview", i, j)
-            good = load(own[int(rng.integers(len(own)))], side)
+            good, taken_px = load_taken(own[int(rng.integers(len(own)))], side)
             other = int(rng.integers(len(textures or samples)))
             donor = textures[other] if textures else load(samples[other], side)
-            spoilt = spoil(vary(good, rng), donor, rng, config.damage)
+            spoilt = spoil(vary(good, rng), donor, rng, config.damage, taken_px)
             _show(axes, spoilt.image, spoilt.mask, spoilt.kind)
     figure.tight_layout(pad=0.4)
     with whole_file(out) as part:

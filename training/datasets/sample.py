@@ -1,5 +1,6 @@
 """One picture of a data set, and how it is read for the model."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -53,6 +54,13 @@ def name_below(path: Path, root: Path) -> str:
 def load(sample: Sample, side: int) -> Image:
     """The picture at ``(side, side, 3)``, resized exactly as a station does."""
     return resize(read_picture(sample.path), side, side)
+
+
+def load_taken(sample: Sample, side: int) -> tuple[Image, int]:
+    """The picture as :func:`load` reads it, and the side of a square of as many pixels as its
+    file's: what it had before it was resized."""
+    picture = read_picture(sample.path)
+    return resize(picture, side, side), round(math.sqrt(picture.shape[0] * picture.shape[1]))
 
 
 def load_mask(sample: Sample, side: int) -> Mask | None:

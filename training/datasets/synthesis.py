@@ -3,18 +3,21 @@
 from dataclasses import dataclass
 from functools import partial
 
+import cv2
 import numpy as np
 
+from engine.preprocess import resize
 from engine.types import Image, Mask
 from training.config import DamageConfig
 from training.datasets import shapes
 from training.datasets.anomalies import AT_FEATURES, KINDS, Picture
 from training.datasets.foreground import foreground
-from training.datasets.seen import as_seen_by, changed
-from training.datasets.whole import WHOLE
+from training.datasets.seen import as_seen_by, changed, two_levels
+from training.datasets.whole import SHADES, WHOLE
 
 SMALLEST_SHARE = 16 / 256**2  # of the picture: smaller masks teach noise
 TRIES = 12
+LEAST_PX = 64  # side on which shapes can still be drawn
 ANYWHERE = DamageConfig()
 
 
@@ -28,7 +31,11 @@ class Synthetic:
 
 
 def spoil(
-    image: Image, donor: Image, rng: np.random.Generator, wanted: DamageConfig = ANYWHERE
+    image: Image,
+    donor: Image,
+    rng: np.random.Generator,
+    wanted: DamageConfig = ANYWHERE,
+    taken_px: int | None = None,
 ) -> Synthetic:
     """Put one anomaly, now and then two or three, on a good picture.
 
@@ -36,8 +43,32 @@ def spoil(
     change is visible; where damage that is marked whole does not show in half of the ``TRIES``,
     as a faint one on a binarised picture, the other half is usual damage. Returns the picture
     unspoilt, with an empty mask, if none showed (a picture that is all black, say).
+
+    ``taken_px`` is the side that the picture had before it was enlarged, if it was. Damage
+    ``as_taken`` is drawn at that size and enlarged, too: sharper than the part it would be known
+    by its sharpness, and what is soft on a real part would not be known at all.
     """
-    whole = _whole_kind(wanted, rng)
+    side = image.shape[0]
+    own = side if taken_px is None or not wanted.as_taken else max(taken_px, LEAST_PX)
+    if own >= side:
+        return _spoilt(image, donor, rng, wanted)
+    small = resize(image, own, own)
+    return _enlarged(_spoilt(small, resize(donor, own, own), rng, wanted), small, image)
+
+
+def _enlarged(spoilt: Synthetic, small: Image, image: Image) -> Synthetic:
+    """What was done to the small picture, done to the large one."""
+    size = image.shape[1], image.shape[0]
+    change = cv2.resize(spoilt.image.astype(np.float32) - small, size)
+    mask = cv2.resize(spoilt.mask.astype(np.float32), size) > 0.5
+    result = np.clip(np.round(image + change), 0, 255).astype(np.uint8)
+    return Synthetic(result, np.asarray(mask), spoilt.kind)
+
+
+def _spoilt(
+    image: Image, donor: Image, rng: np.random.Generator, wanted: DamageConfig
+) -> Synthetic:
+    whole = _whole_kind(image, wanted, rng)
     part = foreground(image) if wanted.on_part and rng.random() < wanted.on_part else None
     draws = [_usual if whole is None else partial(_marked_whole, whole), _usual]
     for attempt in range(TRIES):
@@ -48,13 +79,16 @@ def spoil(
     return Synthetic(image, np.zeros(image.shape[:2], bool), "none")
 
 
-def _whole_kind(wanted: DamageConfig, rng: np.random.Generator) -> str | None:
-    """One of those that are marked whole, as often as its share says, or None."""
+def _whole_kind(image: Image, wanted: DamageConfig, rng: np.random.Generator) -> str | None:
+    """One of those that are marked whole, as often as its share says, or None. A binarised picture
+    has no grey levels to be worn or faint in."""
     shares = [getattr(wanted, kind) for kind in WHOLE]
     if not any(shares):
         return None
     drawn = int(np.searchsorted(np.cumsum(shares), rng.random(), side="right"))
-    return [*WHOLE, None][drawn]
+    kind = [*WHOLE, None][drawn]
+    binarised = kind in SHADES and two_levels(np.ascontiguousarray(image[..., 0]))
+    return None if binarised else kind
 
 
 def _marked_whole(

@@ -100,3 +100,6 @@ def _if_seen(mask: Mask, result: Image, image: Image) -> Mask:
 
 WHOLE: dict[str, Whole] = {"worn": worn, "faint": faint, "crack": cracked}
 """By the names their shares have in a configuration."""
+
+SHADES = ("worn", "faint")
+"""Those that are a matter of grey levels."""

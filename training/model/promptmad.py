@@ -93,16 +93,23 @@ class Fusion(nn.Module):
     segmentor was never shown may still be strange to the memory, and the other way round. Either
     the smaller adds ``agreement`` of itself, since two that agree are surer than one, or, without
     any, the memory falls silent where the segmentor is sure by itself: its marks are less sharp.
+    For the same reason the map may draw a share of it only (``drawn``); the score takes it whole.
     """
 
     centre: Tensor
     spread: Tensor
 
     def __init__(
-        self, products: int, score_top: float, around: int = 3, agreement: float = 0.0
+        self,
+        products: int,
+        score_top: float,
+        around: int = 3,
+        agreement: float = 0.0,
+        drawn: float = 1.0,
     ) -> None:
         super().__init__()
-        self.score_top, self.around, self.agreement = score_top, around, agreement
+        self.score_top, self.around = score_top, around
+        self.agreement, self.drawn = agreement, drawn
         self.register_buffer("centre", torch.zeros(products, 2))
         self.register_buffer("spread", torch.ones(products, 2))
 
@@ -114,8 +121,12 @@ class Fusion(nn.Module):
 
     def forward(self, logit: Tensor, distance: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, s, s)`` and score ``(B,)``."""
-        fused = self.joined(*self.channels(logit, distance, product).unbind(1))
-        return fused, self.score(fused)
+        segmented, strange = self.channels(logit, distance, product).unbind(1)
+        fused = self.joined(segmented, strange)
+        score = self.score(fused)
+        if self.drawn < 1:
+            fused = self.joined(segmented, self.drawn * strange)
+        return fused, score
 
     def joined(self, segmented: Tensor, strange: Tensor) -> Tensor:
         """Both maps on their scales, ``(B, s, s)``, as one."""
@@ -169,7 +180,9 @@ class PromptMAD(nn.Module):
         self.denoiser = Denoiser(config, lateral)
         self.outline = Outline(config) if config.outline_channels else None
         around = 3 if self.outline is None else 5  # about three cells of stride 4
-        self.fusion = Fusion(len(prompts), config.score_top, around, config.agreement)
+        self.fusion = Fusion(
+            len(prompts), config.score_top, around, config.agreement, config.memory_drawn
+        )
         self.noise_share = noise_share(config)
         self.steps = config.refinement_steps
 
