@@ -70,9 +70,10 @@ def trained(wanted: argparse.Namespace) -> Iterator[tuple[str, PromptMAD]]:
 
 
 @torch.no_grad()
-def maps(models: Sequence[PromptMAD], test: Test) -> list[tuple[Tensor, Tensor]]:
-    """Of each model its segmentor's map and its joined one; the trunk looks once for all."""
-    found: list[list[tuple[Tensor, Tensor]]] = [[] for _ in models]
+def judged(models: Sequence[PromptMAD], test: Test) -> list[list[Tensor]]:
+    """Of each model its segmentor's map and score, and the joined ones; the trunk looks once for
+    all."""
+    found: list[list[tuple[Tensor, ...]]] = [[] for _ in models]
     for first in range(0, len(test.images), AT_ONCE):
         some = slice(first, first + AT_ONCE)
         product = torch.from_numpy(test.product[some])
@@ -82,8 +83,9 @@ def maps(models: Sequence[PromptMAD], test: Test) -> list[tuple[Tensor, Tensor]]
             coarse = model.coarse(features, answer, product)
             logit = model.finished(coarse)
             both = model.fusion.channels(logit, coarse.distance, product).unbind(1)
-            parts.append((both[0], model.fusion.joined(*both)))
-    return [(torch.cat([p[0] for p in x]), torch.cat([p[1] for p in x])) for x in found]
+            alone = both[0], model.fusion.score(both[0])
+            parts.append((*alone, *model.fusion.judged(*both)))
+    return [list(map(torch.cat, zip(*parts, strict=True))) for parts in found]
 
 
 def main() -> None:
@@ -98,11 +100,9 @@ def main() -> None:
     side = models[WHOLE].config.input_px
     test = kept_test(wanted.data, side, wanted.out)
     print("| variant, map | whole | first half | second half |\n|---|---|---|---|")
-    for (name, model), (segmented, joined) in zip(
-        models.items(), maps(list(models.values()), test), strict=True
-    ):
-        for what, own in (("segmentor", segmented), ("joined", joined)):
-            print(line(f"{name}, {what}", figures(test, own, model.fusion.score(own))), flush=True)
+    for name, found in zip(models, judged(list(models.values()), test), strict=True):
+        for what, both in (("segmentor", found[:2]), ("joined", found[2:])):
+            print(line(f"{name}, {what}", figures(test, *both)), flush=True)
 
 
 if __name__ == "__main__":

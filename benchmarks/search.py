@@ -182,19 +182,19 @@ def measured(model: PromptMAD, test: Test, steps: Sequence[int]) -> dict[str, An
     """Figures by half: of both maps joined, by number of refinement steps, and of each alone, the
     segmentor's at the first of those numbers."""
     fusion, apart = model.fusion, ("segmentor", "memory")
-    maps: dict[str, list[Tensor]] = {name: [] for name in (*apart, *map(str, steps))}
+    found: dict[str, list[tuple[Tensor, Tensor]]] = {n: [] for n in (*apart, *map(str, steps))}
     for first in range(0, len(test.images), AT_ONCE):
         some = slice(first, first + AT_ONCE)
         product = torch.from_numpy(test.product[some]).to(DEVICE)
         coarse = model.look(stacked(test.images[some]), product)
         for i, n in enumerate(steps):
             both = fusion.channels(model.finished(coarse, n), coarse.distance, product).unbind(1)
-            maps[str(n)].append(fusion.joined(*both))
+            found[str(n)].append(fusion.judged(*both))
             if not i:
                 for name, own in zip(apart, both, strict=True):
-                    maps[name].append(own)
-    joined = {name: torch.cat(parts) for name, parts in maps.items()}
-    return {name: figures(test, own, fusion.score(own)) for name, own in joined.items()}
+                    found[name].append((own, fusion.score(own)))
+    whole = {name: map(torch.cat, zip(*parts, strict=True)) for name, parts in found.items()}
+    return {name: figures(test, *both) for name, both in whole.items()}
 
 
 def planned(plan: dict[str, Any], wanted: argparse.Namespace) -> Iterable[Variant]:

@@ -6,6 +6,7 @@ An interrupted cache goes on where it stopped and gives the same rows.
 import math
 import shutil
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,15 @@ class FeatureCache:
     def batches(
         self, wanted: Iterable[NDArray[np.integer]], device: torch.device
     ) -> Iterator[Batch]:
-        """A batch for each set of rows asked for."""
-        return (self.batch(rows, device) for rows in wanted)
+        """A batch for each set of rows asked for, read while the one before it is at work."""
+        with ThreadPoolExecutor(1, "cache") as reader:
+            coming: Future[Batch] | None = None
+            for rows in wanted:
+                here, coming = coming, reader.submit(self.batch, rows, device)
+                if here:
+                    yield here.result()
+            if coming:
+                yield coming.result()
 
     def batch(self, rows: NDArray[np.integer], device: torch.device) -> Batch:
         """The rows asked for, as float32 tensors on ``device``."""

@@ -190,8 +190,8 @@ TINY: dict[str, Any] = {"minutes": 17.0}
 SMALL: dict[str, Any] = {
     "minutes": 84.0,
     "pictures": 5000,
-    "damage": {"worn": 0.03, "faint": 0.07, "crack": 0.15, "on_part": 0.8, "as_taken": True},
-    "segmentor_steps": 1800,
+    "damage": {"crack": 0.2, "on_part": 0.8, "as_taken": True},
+    "segmentor_steps": 1500,
     "refiner_steps": 500,
     "model": {
         "neck_dim": 192,

@@ -111,14 +111,15 @@ def test_goods_held_out_feed_neither_bank_nor_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(1)
-    picture = lambda *_: rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)  # noqa: E731
-    monkeypatch.setattr("training.prepare.load", picture)
+    picture = lambda *_: (rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8), 50)  # noqa: E731
+    monkeypatch.setattr("training.prepare.load_taken", picture)
     samples = [Sample(tmp_path / f"{i}.png", "ab"[i % 2], "train") for i in range(20)]
     goods = read_goods(samples, SIDE, held_out=0.3, seed=0)
     fitted, held_out = ({g.id for g in part} for part in (goods.fitted, goods.held_out))
     assert len(held_out) == 6
     assert fitted.isdisjoint(held_out)
     assert fitted | held_out == set(range(20))
+    assert {g.taken_px for g in goods.fitted} == {50}
 
     model = micro_model()
     with torch.no_grad():

@@ -18,9 +18,9 @@ def band(side: int, rng: np.random.Generator) -> Shape:
 
 
 def crack(side: int, rng: np.random.Generator) -> Shape:
-    """A wandering hairline, now and then with a branch."""
+    """A wandering line, of a hair's width or a gap's, now and then with a branch."""
     bend = float(rng.choice([0.1, 0.25, 0.4]))
-    drawn = _ribbon(side, rng, length=(0.3, 1.4), width=(0.004, 0.014), bend=bend)
+    drawn = _ribbon(side, rng, length=(0.3, 1.4), width=(0.004, 0.04), bend=bend)
     if rng.random() < 0.3:
         branch = _ribbon(side, rng, length=(0.2, 0.7), width=(0.004, 0.010), bend=0.3)
         drawn = np.maximum(drawn, branch)

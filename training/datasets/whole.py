@@ -62,7 +62,7 @@ def faint(image: Image, donor: Picture, part: Mask | None, rng: Rng) -> tuple[Im
 
 
 def cracked(image: Image, donor: Picture, part: Mask | None, rng: Rng) -> tuple[Image, Mask]:
-    """A hairline, dark or in relief."""
+    """A crack, dark or in relief."""
     shape, picture = ribbons.crack(image.shape[0], rng), image.astype(np.float32)
     if part is not None:
         shape = shapes.moved(shape, shapes.inside(part, rng))

@@ -66,7 +66,9 @@ class Tokens(nn.Module):
         row, column = (
             (pull * _apart(centred(n), there[..., i])).square() for i, n in enumerate((h, w))
         )
-        d2 = _likeness(q, bank, own).unflatten(1, (h, w)) + row[:, :, None] + column[:, None]
+        d2 = _likeness(q, bank, own).unflatten(1, (h, w))
+        d2 += row[:, :, None]  # in place: a second table would cost more than what is added
+        d2 += column[:, None]
         nearest = d2.flatten(1, 2).argmin(2, keepdim=True)
         moved = pull[..., None] * (_picked(there, nearest, h) - here.T.unflatten(1, (h, w)))
         tokens, away = _picked(bank, nearest, h), length(moved)

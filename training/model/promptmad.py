@@ -121,12 +121,13 @@ class Fusion(nn.Module):
 
     def forward(self, logit: Tensor, distance: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, s, s)`` and score ``(B,)``."""
-        segmented, strange = self.channels(logit, distance, product).unbind(1)
+        return self.judged(*self.channels(logit, distance, product).unbind(1))
+
+    def judged(self, segmented: Tensor, strange: Tensor) -> tuple[Tensor, Tensor]:
+        """Map and score of both maps on their scales, ``(B, s, s)`` each."""
         fused = self.joined(segmented, strange)
-        score = self.score(fused)
-        if self.drawn < 1:
-            fused = self.joined(segmented, self.drawn * strange)
-        return fused, score
+        drawn = self.joined(segmented, self.drawn * strange) if self.drawn < 1 else fused
+        return drawn, self.score(fused)
 
     def joined(self, segmented: Tensor, strange: Tensor) -> Tensor:
         """Both maps on their scales, ``(B, s, s)``, as one."""
