@@ -71,8 +71,6 @@ class ModelConfig(Frozen):
     agreement: Share = 0.0
     """How much of the smaller of the two maps is added to the larger. None: the larger alone, and
     the memory is silent beside a sure segmentor."""
-    memory_drawn: Share = 1.0
-    """How much of the memory counts in the map; in the score it counts whole."""
 
     @property
     def residual_channels(self) -> int:
@@ -233,12 +231,7 @@ SIZES = {"tiny": TINY, "small": SMALL, "full": FULL}
 PICTURE: dict[str, Any] = {"prompt": "picture", "memory_tokens": 0, "outline_channels": 0}
 OURS: dict[str, Any] = {
     "loss": {"focal_gamma": 0.0, "focal_alpha": 0.5, "dice": 0.1},
-    "model": {
-        "input_px": 384,
-        "context_px": 256,
-        "reconstruction": False,
-        "memory_drawn": 0.5,
-    },
+    "model": {"input_px": 384, "context_px": 256, "reconstruction": False},
 }
 """In ``small`` and ``full``: docs/decisions/0013, 0015 and 0016."""
 PUBLISHED: dict[str, Any] = {"model": PICTURE, "jitter": 1.2}  # OneNIP's jitter

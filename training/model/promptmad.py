@@ -93,23 +93,16 @@ class Fusion(nn.Module):
     segmentor was never shown may still be strange to the memory, and the other way round. Either
     the smaller adds ``agreement`` of itself, since two that agree are surer than one, or, without
     any, the memory falls silent where the segmentor is sure by itself: its marks are less sharp.
-    For the same reason the map may draw a share of it only (``drawn``); the score takes it whole.
     """
 
     centre: Tensor
     spread: Tensor
 
     def __init__(
-        self,
-        products: int,
-        score_top: float,
-        around: int = 3,
-        agreement: float = 0.0,
-        drawn: float = 1.0,
+        self, products: int, score_top: float, around: int = 3, agreement: float = 0.0
     ) -> None:
         super().__init__()
-        self.score_top, self.around = score_top, around
-        self.agreement, self.drawn = agreement, drawn
+        self.score_top, self.around, self.agreement = score_top, around, agreement
         self.register_buffer("centre", torch.zeros(products, 2))
         self.register_buffer("spread", torch.ones(products, 2))
 
@@ -124,10 +117,10 @@ class Fusion(nn.Module):
         return self.judged(*self.channels(logit, distance, product).unbind(1))
 
     def judged(self, segmented: Tensor, strange: Tensor) -> tuple[Tensor, Tensor]:
-        """Map and score of both maps on their scales, ``(B, s, s)`` each."""
+        """Map and score of both maps on their scales, ``(B, s, s)`` each. The score is the map's
+        own, since one limit serves both: see :func:`calibration.thresholds.from_goods`."""
         fused = self.joined(segmented, strange)
-        drawn = self.joined(segmented, self.drawn * strange) if self.drawn < 1 else fused
-        return drawn, self.score(fused)
+        return fused, self.score(fused)
 
     def joined(self, segmented: Tensor, strange: Tensor) -> Tensor:
         """Both maps on their scales, ``(B, s, s)``, as one."""
@@ -181,9 +174,7 @@ class PromptMAD(nn.Module):
         self.denoiser = Denoiser(config, lateral)
         self.outline = Outline(config) if config.outline_channels else None
         around = 3 if self.outline is None else 5  # about three cells of stride 4
-        self.fusion = Fusion(
-            len(prompts), config.score_top, around, config.agreement, config.memory_drawn
-        )
+        self.fusion = Fusion(len(prompts), config.score_top, around, config.agreement)
         self.noise_share = noise_share(config)
         self.steps = config.refinement_steps
 
