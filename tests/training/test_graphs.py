@@ -28,7 +28,15 @@ KINDS["promptmad-bank as small and full are"] = {
 KINDS["promptmad-bank on a ViT"] = {"backbone": {"name": "test_vit"}}
 
 
-@pytest.fixture(scope="module", params=KINDS)
+SLOW = ("promptmad-bank by ddpm", "promptmad-bank with a memory", "promptmad-bank on a ViT")
+"""An export takes 20 seconds. The first differs from the plain bank by its sampler's states, which
+other tests hold, the second is part of what ``small`` is, the third has its trunk tested apart."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(k, marks=pytest.mark.slow if k in SLOW else ()) for k in KINDS],
+)
 def model(request: pytest.FixtureRequest) -> PromptMAD:
     config = MODEL.model_dump() | KINDS[request.param]
     return micro_model(config=ModelConfig.model_validate(config))
