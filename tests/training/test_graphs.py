@@ -25,12 +25,12 @@ KINDS["promptmad-bank as small and full are"] = {
     "memory_tokens": 48,
     "context_px": SIDE // 2,
 }
-KINDS["promptmad-bank on a ViT"] = {"backbone": {"name": "test_vit"}}
+KINDS["promptmad-bank on a ViT"] = {"backbone": {"name": "test_vit"}, "reconstruction": False}
 
 
-SLOW = ("promptmad-bank by ddpm", "promptmad-bank with a memory", "promptmad-bank on a ViT")
+SLOW = ("promptmad-bank by ddpm", "promptmad-bank with a memory")
 """An export takes 20 seconds. The first differs from the plain bank by its sampler's states, which
-other tests hold, the second is part of what ``small`` is, the third has its trunk tested apart."""
+other tests hold, and the second is part of what ``small`` is."""
 
 
 @pytest.fixture(

@@ -41,8 +41,8 @@ def spoil(
 
     ``donor`` is another picture of the same size, best of another product. Draws until the
     change is visible; where damage that is marked whole does not show in half of the ``TRIES``,
-    as a faint one on a binarised picture, the other half is usual damage. Returns the picture
-    unspoilt, with an empty mask, if none showed (a picture that is all black, say).
+    the other half is usual damage. Returns the picture unspoilt, with an empty mask, if none
+    showed (a picture that is all black, say).
 
     ``taken_px`` is the side that the picture had before it was enlarged, if it was. Damage
     ``as_taken`` is drawn at that size and enlarged, too: sharper than the part it would be known
