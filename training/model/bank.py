@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SKETCH = 48  # dimensions
+FEW = 16  # one token in so many is looked at between two looks at all
+AT_ONCE = 16_384  # tokens: what they are apart from all centres has to fit in memory
 
 
 class Answer(NamedTuple):
@@ -140,23 +142,42 @@ def coreset(tokens: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """Indices ``(size,)`` of a greedy k-centre coreset of ``tokens (N, D)``.
 
     Farthest-point selection, Gonzalez (1985), as PatchCore uses it, and as there in a random
-    projection of :data:`SKETCH` dimensions (Johnson & Lindenstrauss 1984): all its time goes into
-    reading the tokens, on whichever device they are. With fewer tokens than ``size`` the selection
-    wraps round.
+    projection of :data:`SKETCH` dimensions (Johnson & Lindenstrauss 1984). All its time would go
+    into reading the tokens once for each that is chosen; but a token's distance only ever falls, so
+    as long as one of the few that were farthest is farther than all others were, it is the next.
+    With fewer tokens than ``size`` the selection wraps round.
     """
     count, device = len(tokens), tokens.device
     if count <= size:
         return torch.arange(size, device=device) % count
     chosen = torch.empty(size, dtype=torch.long, device=device)
     chosen[0] = torch.randint(count, (), generator=generator)
-    seen = _sketch(tokens, generator)
-    squared = seen.square().sum(1)
-    farthest = torch.full((count,), torch.inf, device=device)
-    for i in range(1, size):
-        last = seen[chosen[i - 1]]
-        torch.minimum(farthest, squared - 2 * (seen @ last) + last.square().sum(), out=farthest)
-        chosen[i] = farthest.argmax()
+    places, away = _sketch(tokens, generator), torch.full((count,), torch.inf, device=device)
+    done, known = 1, 0
+    while done < size:  # everyone hears of those chosen since, and the farthest are looked at
+        away = torch.minimum(away, _to_nearest(places, places[chosen[known:done]]))
+        known = done
+        found = away.topk(count // FEW + 1)
+        few, their = found.indices[:-1], found.values[:-1]
+        seen, others = places[few], found.values[-1]
+        squared = seen.square().sum(1)
+        farthest = their.argmax()
+        while done < size and (done == known or their[farthest] > others):
+            chosen[done] = few[farthest]
+            last = seen[farthest]
+            torch.minimum(their, squared - 2 * (seen @ last) + last.square().sum(), out=their)
+            farthest, done = their.argmax(), done + 1
     return chosen
+
+
+def _to_nearest(places: Tensor, centres: Tensor) -> Tensor:
+    """Of each place ``(N, D)`` the squared distance to the nearest centre ``(M, D)``: ``(N,)``."""
+    size = centres.square().sum(1)
+    nearest = [
+        torch.addmm(size, some, centres.T, alpha=-2).amin(1) + some.square().sum(1)
+        for some in places.split(AT_ONCE)
+    ]
+    return torch.cat(nearest)
 
 
 def _sketch(tokens: Tensor, generator: torch.Generator) -> Tensor:
