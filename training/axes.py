@@ -8,6 +8,7 @@ that is what a place shows, not what is wrong with it.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -29,30 +30,37 @@ MOST_GOODS = 400  # in all: more take time and add little
 TOKENS_A_PICTURE = 128
 SPOILT = 0.25  # share of a cell's cover from which it is damage
 
+Look: TypeAlias = Callable[[Tensor], list[Tensor]]
+Rng: TypeAlias = np.random.Generator
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Places of one good part, and what damage did to the features of others.
-
-    ``tokens (n, C)``, their stride-4 cells ``details (n, 4, C4)``, ``place (n, 2)``;
-    ``token_moves (m, C)``, ``detail_moves (k, C4)``.
-    """
+    """Places of one good part: ``tokens (n, C)``, their stride-4 cells ``details (n, 4, C4)``,
+    ``place (n, 2)``."""
 
     good: Good
     tokens: Tensor
     details: Tensor
     place: Tensor
-    token_moves: Tensor
-    detail_moves: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What damage did to the features of one part: ``tokens (m, C)``, ``details (k, C4)``."""
+
+    tokens: Tensor
+    details: Tensor
 
 
 @torch.no_grad()
 def fit_axes(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
     """Set the axes of tokens and of details, and of every memory's tokens."""
-    _fit_neck(model.neck, model.detail, model, goods, seed)
+    some = spread(goods, MOST_GOODS)
+    _fit_neck(model.neck, model.detail, model, some, seed)
     for memory in (model.memory, model.context):
         if memory:
-            _fit_neck(memory.neck, None, model, goods, seed, memory.side)
+            _fit_neck(memory.neck, None, model, some, seed, memory.side)
 
 
 def _fit_neck(
@@ -66,46 +74,50 @@ def _fit_neck(
     """Set the axes of a neck's tokens, and of the details that belong to them; ``side`` as
     :class:`training.model.backbone.Backbone` takes it."""
     generator, rng = torch_stream(seed, "axes"), stream(seed, "axes")
-    some = spread(goods, MOST_GOODS)
-    donors = [some[i] for i in rng.permutation(len(some))]
-    pairs = zip(some, donors, strict=True)
     look = partial(model.backbone, side=side)
-    seen = [_look(neck, look, *pair, rng, generator) for pair in pairs]
-    tokens = torch.cat([s.tokens for s in seen])
-    details = torch.cat([s.details for s in seen]).flatten(0, 1)
     if model.config.axes == "spread":
-        neck.axes.fit_spread(tokens)
+        seen = [_sight(neck, look(stacked([vary(g.image, rng)])), g, generator) for g in goods]
+        neck.axes.fit_spread(torch.cat([s.tokens for s in seen]))
         if detail:
-            detail.fit_spread(details)
+            detail.fit_spread(torch.cat([s.details for s in seen]).flatten(0, 1))
         return
+    seen, moved = _damaged(neck, look, goods, rng, generator)
     token_noise, detail_noise = _differences(seen, generator)
-    neck.axes.fit(tokens, torch.cat([s.token_moves for s in seen]), token_noise)
+    tokens = torch.cat([s.tokens for s in seen])
+    neck.axes.fit(tokens, torch.cat([m.tokens for m in moved]), token_noise)
     if detail:
-        detail.fit(details, torch.cat([s.detail_moves for s in seen]), detail_noise)
+        details = torch.cat([s.details for s in seen]).flatten(0, 1)
+        detail.fit(details, torch.cat([m.details for m in moved]), detail_noise)
 
 
-def _look(
-    neck: Neck,
-    backbone: Callable[[Tensor], list[Tensor]],
-    good: Good,
-    donor: Good,
-    rng: np.random.Generator,
-    generator: torch.Generator,
-) -> Sight:
-    clean = vary(good.image, rng)
-    spoilt = spoil(clean, donor.image, rng)
-    f4, f8, f16 = backbone(stacked([clean, spoilt.image]))
+def _damaged(
+    neck: Neck, look: Look, goods: Sequence[Good], rng: Rng, generator: torch.Generator
+) -> tuple[list[Sight], list[Moves]]:
+    """Each part as it is and, beside it, what damage does to it."""
+    seen, moved = [], []
+    donors = [goods[i] for i in rng.permutation(len(goods))]
+    for good, donor in zip(goods, donors, strict=True):
+        clean = vary(good.image, rng)
+        spoilt = spoil(clean, donor.image, rng)
+        f4, f8, f16 = look(stacked([clean, spoilt.image]))
+        seen.append(_sight(neck, [f4, f8, f16], good, generator))
+        tokens = neck.concatenate(f8, f16)
+        moved.append(Moves(_moves(tokens, spoilt.mask), _moves(f4, spoilt.mask)))
+    return seen, moved
+
+
+def _sight(neck: Neck, features: Sequence[Tensor], good: Good, generator: torch.Generator) -> Sight:
+    """Some places of the first picture that was looked at."""
+    f4, f8, f16 = (f[:1] for f in features)
     tokens = neck.concatenate(f8, f16)
     h, w = tokens.shape[-2:]
     keep = torch.randperm(h * w, generator=generator)[:TOKENS_A_PICTURE].to(tokens.device)
-    details = F.pixel_unshuffle(f4[:1], 2)[0].unflatten(0, (-1, 4))
+    details = F.pixel_unshuffle(f4, 2)[0].unflatten(0, (-1, 4))
     return Sight(
         good,
         tokens[0].flatten(1).T[keep],
         details.flatten(2).permute(2, 1, 0)[keep],
         cells(h, w).to(tokens)[keep],
-        _moves(tokens, spoilt.mask),
-        _moves(f4, spoilt.mask),
     )
 
 
