@@ -10,6 +10,8 @@ from training.datasets.shapes import Shape
 
 Range = tuple[float, float]
 
+HAIR, GAP = (0.004, 0.010), 0.04  # of a side
+
 
 def band(side: int, rng: np.random.Generator) -> Shape:
     """A stripe with soft flanks: what rolling, drawing and wiping leave."""
@@ -17,12 +19,12 @@ def band(side: int, rng: np.random.Generator) -> Shape:
     return _blurred(drawn, rng.uniform(0.6, 2.5))
 
 
-def crack(side: int, rng: np.random.Generator) -> Shape:
-    """A wandering line, of a hair's width or a gap's, now and then with a branch."""
+def crack(side: int, rng: np.random.Generator, widest: float = GAP) -> Shape:
+    """A wandering line, of a hair's width up to ``widest``, now and then with a branch."""
     bend = float(rng.choice([0.1, 0.25, 0.4]))
-    drawn = _ribbon(side, rng, length=(0.3, 1.4), width=(0.004, 0.04), bend=bend)
+    drawn = _ribbon(side, rng, length=(0.3, 1.4), width=(HAIR[0], widest), bend=bend)
     if rng.random() < 0.3:
-        branch = _ribbon(side, rng, length=(0.2, 0.7), width=(0.004, 0.010), bend=0.3)
+        branch = _ribbon(side, rng, length=(0.2, 0.7), width=HAIR, bend=0.3)
         drawn = np.maximum(drawn, branch)
     return _blurred(drawn, rng.uniform(0.5, 0.9))
 
