@@ -20,21 +20,25 @@ FLAT = 0.05  # of the grey range: below this deviation a picture is not stretche
 class Outline(nn.Module):
     """Guide ``(B, G, s, s)`` and :func:`pixels` → what is added to the logit, at ``(2s, 2s)``.
 
-    Starts from nothing, so that the map begins as the segmentor's.
+    Starts from nothing, so that the map begins as the segmentor's. The guide is narrowed before it
+    is doubled, and the pixels, which :func:`pixels` has scaled, are not scaled again: at stride 2
+    every pass over the channels is a tenth of a training step.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         h = config.outline_channels
-        self.look = block(PIXELS, h)
-        self.mix = block(config.guide_channels + h, h)
+        self.narrow = nn.Conv2d(config.guide_channels, h, 1)
+        self.look = nn.Sequential(nn.Conv2d(PIXELS, h, 3, padding=1), nn.SiLU())
+        self.mix = block(2 * h, h)
         self.add = nn.Conv2d(h, 1, 1)
         nn.init.zeros_(self.add.weight)
         assert self.add.bias is not None
         nn.init.zeros_(self.add.bias)
 
     def forward(self, guide: Tensor, picture: Tensor) -> Tensor:
-        return self.add(self.mix(torch.cat([double(guide), self.look(picture)], 1)))
+        guided = double(self.narrow(guide))
+        return self.add(self.mix(torch.cat([guided, self.look(picture)], 1)))
 
 
 def pixels(image: Tensor) -> Tensor:
