@@ -33,7 +33,16 @@ def soft_target(masks: Tensor, side: int) -> Tensor:
 
     A hairline covers little of a cell; counted by area alone it would teach "hardly a defect".
     """
-    return (2 * F.adaptive_avg_pool2d(masks.float()[:, None], side)).clamp(max=1)
+    return (2 * covered(masks, side)).clamp(max=1)
+
+
+def covered(masks: Tensor, side: int) -> Tensor:
+    """The share of each cell that masks ``(B, H, W)`` cover: ``(B, 1, side, side)``.
+
+    What a cell of a few pixels is taught: the order of its values is then the order in which a
+    pixel there is one of the defect, and no mark is wider than what it marks.
+    """
+    return F.adaptive_avg_pool2d(masks.float()[:, None], side)
 
 
 def reconstruction(rebuilt: Tensor, clean: Tensor) -> Tensor:

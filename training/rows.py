@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.types import Image
-from training.losses import soft_target
+from training.losses import covered, soft_target
 from training.model.bank import Answer
 from training.model.promptmad import Features, PromptMAD
 from training.pictures import Drawn, Pictures, ahead, processes_here
@@ -60,10 +60,8 @@ class RowMaker:
         clean, spoilt, mask, product, owner = (part.to(device) for part in drawn)
         features = self.model.features(spoilt)
         prompt = self.model.ask(features, product, leave_out=owner)
-        coarse, fine = (
-            soft_target(mask, side)
-            for side in (features.lateral.shape[-1], self.model.config.map_px)
-        )
+        coarse = soft_target(mask, features.lateral.shape[-1])
+        fine = covered(mask, self.model.config.map_px) if self.model.outline else coarse
         rebuilt = self.model.config.reconstruction
         unspoilt = self.model.features(clean).tokens if rebuilt else None
         return Batch(features, prompt, unspoilt, coarse, fine, product)

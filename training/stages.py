@@ -72,8 +72,15 @@ class RefineStage:
         x = _state(model, 2 * batch.mask - 1, to_map(c.logit.float()), t, generator)
         one_step = denoiser(x, c.logit, condition, film[torch.arange(B, device=t.device), t - 1])
         whole = model.refine(c)
-        losses = (mask_loss(logit.float(), batch.mask, self.config) for logit in (one_step, whole))
+        losses = (self._missed(logit, c.outline, batch) for logit in (one_step, whole))
         return self.config.refined * sum(losses, torch.zeros(()))
+
+    def _missed(self, logit: Tensor, outline: Tensor | None, batch: Batch) -> Tensor:
+        """On the refiner's own grid, where its states live, and on that of the map it is for."""
+        loss = mask_loss(logit.float(), batch.mask, self.config)
+        if outline is None:
+            return loss
+        return loss + mask_loss(outlined(logit, outline).float(), batch.fine_mask, self.config)
 
 
 def _state(
