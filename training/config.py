@@ -71,6 +71,8 @@ class ModelConfig(Frozen):
     agreement: Share = 0.0
     """How much of the smaller of the two maps is added to the larger. None: the larger alone, and
     the memory is silent beside a sure segmentor."""
+    memory_drawn: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """How much of the memory counts in where the map marks; how strongly it does is the score's."""
 
     @property
     def residual_channels(self) -> int:
@@ -189,7 +191,7 @@ SMALL: dict[str, Any] = {
     "minutes": 84.0,
     "pictures": 5000,
     "damage": {"crack": 0.2, "on_part": 0.8, "as_taken": True},
-    "segmentor_steps": 1500,
+    "segmentor_steps": 2000,
     "refiner_steps": 500,
     "model": {
         "neck_dim": 192,
@@ -231,7 +233,12 @@ SIZES = {"tiny": TINY, "small": SMALL, "full": FULL}
 PICTURE: dict[str, Any] = {"prompt": "picture", "memory_tokens": 0, "outline_channels": 0}
 OURS: dict[str, Any] = {
     "loss": {"focal_gamma": 0.0, "focal_alpha": 0.5, "dice": 0.1},
-    "model": {"input_px": 384, "context_px": 256, "reconstruction": False},
+    "model": {
+        "input_px": 384,
+        "context_px": 256,
+        "reconstruction": False,
+        "memory_drawn": 0.5,
+    },
 }
 """In ``small`` and ``full``: docs/decisions/0013, 0015 and 0016."""
 PUBLISHED: dict[str, Any] = {"model": PICTURE, "jitter": 1.2}  # OneNIP's jitter

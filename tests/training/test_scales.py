@@ -82,14 +82,35 @@ def test_two_maps_that_agree_are_surer_than_one() -> None:
         assert (float(fused.mean()), float(score)) == pytest.approx((wanted, wanted))
 
 
+@pytest.mark.parametrize("drawn", [0.5, 1.0])
 @pytest.mark.parametrize("agreement", [0.0, 1.0])
-def test_the_score_is_the_maps_own_so_that_one_limit_serves_both(agreement: float) -> None:
-    fusion = Fusion(1, score_top=0.04, agreement=agreement)
+def test_the_score_is_the_maps_own_so_that_one_limit_serves_both(
+    agreement: float, drawn: float
+) -> None:
+    fusion = Fusion(1, score_top=0.04, agreement=agreement, drawn=drawn)
     for seed in range(5):
         logit, distance = torch.randn(2, 1, 1, 24, 24, generator=torch.manual_seed(seed))
         fused, score = fusion(logit, distance, torch.tensor([0]))
-        assert score == fusion.score(fused)
+        assert score.item() == pytest.approx(fusion.score(fused).item(), rel=1e-6)
         assert fused.max() >= score  # never an NG without a place over the limit
+
+
+def test_a_share_of_the_memory_is_drawn_and_all_of_it_scored() -> None:
+    """Both loud at the left, one of them each in the middle and at the right."""
+    one, two = torch.zeros(1, 1, 8, 12), torch.zeros(1, 1, 8, 12)
+    one[..., :8], two[..., :4], two[..., 8:] = 3.0, 2.0, 2.0
+    whole, score = Fusion(1, 0.1, around=1, agreement=1.0)(one, two, torch.tensor([0]))
+    half, same = Fusion(1, 0.1, around=1, agreement=1.0, drawn=0.5)(one, two, torch.tensor([0]))
+    assert whole[0, 0, [0, 5, 10]].tolist() == [5, 3, 2]
+    assert half[0, 0, [0, 5, 10]].tolist() == pytest.approx([5, 3.75, 1.25])
+    assert score == same == 5
+
+
+def test_what_nothing_is_strange_about_is_not_turned_over() -> None:
+    quiet = torch.full((1, 1, 8, 8), -1.0)
+    fused, score = Fusion(1, 0.1, agreement=1.0, drawn=0.5)(quiet, quiet, torch.tensor([0]))
+    assert score == -1
+    assert fused.max() <= 0
 
 
 def test_a_sure_segmentor_marks_alone_and_its_score_never_falls_below_its_own() -> None:

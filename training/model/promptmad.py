@@ -25,6 +25,8 @@ from training.model.segmentor import Segmentor
 
 SURE = (2.0, 4.0)
 """Scores of the segmentor between which the memory falls silent, above the usual limits."""
+SLIGHT = 1e-3
+"""A score that is nobody's limit: what scores less is stretched no further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +95,24 @@ class Fusion(nn.Module):
     segmentor was never shown may still be strange to the memory, and the other way round. Either
     the smaller adds ``agreement`` of itself, since two that agree are surer than one, or, without
     any, the memory falls silent where the segmentor is sure by itself: its marks are less sharp.
+    For the same reason the map may draw a share of it only (``drawn``), stretched then, until its
+    own score is that of all there is.
     """
 
     centre: Tensor
     spread: Tensor
 
     def __init__(
-        self, products: int, score_top: float, around: int = 3, agreement: float = 0.0
+        self,
+        products: int,
+        score_top: float,
+        around: int = 3,
+        agreement: float = 0.0,
+        drawn: float = 1.0,
     ) -> None:
         super().__init__()
-        self.score_top, self.around, self.agreement = score_top, around, agreement
+        self.score_top, self.around = score_top, around
+        self.agreement, self.drawn = agreement, drawn
         self.register_buffer("centre", torch.zeros(products, 2))
         self.register_buffer("spread", torch.ones(products, 2))
 
@@ -120,7 +130,12 @@ class Fusion(nn.Module):
         """Map and score of both maps on their scales, ``(B, s, s)`` each. The score is the map's
         own, since one limit serves both: see :func:`calibration.thresholds.from_goods`."""
         fused = self.joined(segmented, strange)
-        return fused, self.score(fused)
+        score = self.score(fused)
+        if self.drawn == 1:
+            return fused, score
+        part = self.joined(segmented, self.drawn * strange)
+        stretch = score / self.score(part).clamp(min=SLIGHT)
+        return part * stretch.clamp(min=0)[:, None, None], score
 
     def joined(self, segmented: Tensor, strange: Tensor) -> Tensor:
         """Both maps on their scales, ``(B, s, s)``, as one."""
@@ -174,7 +189,9 @@ class PromptMAD(nn.Module):
         self.denoiser = Denoiser(config, lateral)
         self.outline = Outline(config) if config.outline_channels else None
         around = 3 if self.outline is None else 5  # about three cells of stride 4
-        self.fusion = Fusion(len(prompts), config.score_top, around, config.agreement)
+        self.fusion = Fusion(
+            len(prompts), config.score_top, around, config.agreement, config.memory_drawn
+        )
         self.noise_share = noise_share(config)
         self.steps = config.refinement_steps
 
