@@ -3,7 +3,7 @@ import math
 import torch
 
 from training.config import LossConfig
-from training.losses import dice, focal, mask_loss, reconstruction
+from training.losses import covered, dice, focal, mask_loss, reconstruction, soft_target
 
 
 def test_focal_of_one_pixel_is_the_papers_formula() -> None:
@@ -42,3 +42,11 @@ def test_reconstruction_is_zero_only_where_it_is_exact() -> None:
     clean = torch.randn(2, 6, 4, 4)
     assert reconstruction(clean, clean).abs() < 1e-6
     assert reconstruction(clean + 0.1, clean) > 0.005
+
+
+def test_a_hairline_is_a_defect_on_a_coarse_grid_and_what_it_covers_on_a_fine_one() -> None:
+    mask = torch.zeros(1, 8, 8, dtype=torch.bool)
+    mask[:, 3, :4] = True
+    assert covered(mask, 4)[0, 0, 1].tolist() == [0.5, 0.5, 0, 0]
+    assert soft_target(mask, 2)[0, 0].tolist() == [[0.5, 0], [0, 0]]
+    assert soft_target(mask, 4)[0, 0, 1].tolist() == [1, 1, 0, 0]

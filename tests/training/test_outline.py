@@ -7,11 +7,12 @@ from torch import Tensor, optim
 
 from tests.training.micro import MODEL, SIDE, micro_model
 from training.cache import FeatureCache
-from training.config import ModelConfig
+from training.config import LossConfig, ModelConfig
 from training.model.outline import Outline, outlined, pixels
 from training.model.segmentor import double
 from training.pictures import Good, Pictures
-from training.rows import RowMaker
+from training.rows import Batch, RowMaker
+from training.stages import RefineStage
 
 DRAWN = MODEL.model_copy(update={"outline_channels": 8})
 CPU = torch.device("cpu")
@@ -77,6 +78,24 @@ def test_a_cache_keeps_what_the_outline_needs(tmp_path) -> None:
     torch.testing.assert_close(kept.features.picture, made.features.picture, atol=5e-3, rtol=0)
     torch.testing.assert_close(kept.fine_mask, made.fine_mask, atol=1e-3, rtol=0)
     assert kept.fine_mask.shape[-1] == SIDE // 2
+
+
+def test_the_refiner_learns_for_the_map_that_is_drawn() -> None:
+    """The same refined logit, judged with an outline that is right and with one that is not."""
+    model, image = micro_model(config=DRAWN), torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
+    image[:, 16:48, 16:48] = 200
+    product, fine = torch.tensor([0, 1]), torch.zeros(2, 1, SIDE // 2, SIDE // 2)
+    fine[..., 8:24, 8:24] = 1
+    f = model.features(image)
+    mask = torch.nn.functional.avg_pool2d(fine, 2)
+    batch = Batch(f, model.ask(f, product), None, mask, fine, product)
+    losses = []
+    for sign in (1, -1):
+        right = sign * (8 * fine - 4)
+        model.outline.forward = lambda *_, right=right: right
+        stage = RefineStage(LossConfig())
+        losses.append(stage.loss(model, batch, torch.Generator().manual_seed(0)).item())
+    assert losses[0] < 0.7 * losses[1]
 
 
 def test_channels_that_do_not_fit_are_refused() -> None:

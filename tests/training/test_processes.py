@@ -10,15 +10,18 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from engine.types import InputError
 from tests.training.micro import CONFIG, write_goods, write_weights
+from training.config import CONFIGS
 from training.processes import launched
-from training.run import load_tensors
+from training.run import load_tensors, open_run
+from training.spec import make_spec
+from training.train import train
 
 ROOT = Path(__file__).parents[2]
 TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
-def _train(launcher: tuple[str, ...], data: Path, out: Path, weights: Path) -> str:
-    call = [sys.executable, *launcher, "-m", "tests.training.micro_cli", "train"]
+def _train_by_two(data: Path, out: Path, weights: Path) -> str:
+    call = [sys.executable, *TWO, "-m", "tests.training.micro_cli", "train"]
     options = ["--data", data, "--out", out, "--config", "micro", "--backbone-weights", weights]
     done = subprocess.run(
         [*call, *map(str, options)], cwd=ROOT, capture_output=True, text=True, check=False
@@ -27,18 +30,29 @@ def _train(launcher: tuple[str, ...], data: Path, out: Path, weights: Path) -> s
     return done.stdout
 
 
+def _train_here(data: Path, out: Path, weights: Path, patch: pytest.MonkeyPatch) -> None:
+    """The same in this process, up to the bundle, which is not looked at."""
+    patch.setattr("training.fit.LOG_EVERY", 1)
+    patch.setattr("training.train.export_bundle", lambda *_: None)
+    patch.setitem(CONFIGS, "micro", CONFIG)
+    spec = make_spec("train", data, ["strip"], "micro", backbone_weights=weights)
+    train(open_run(out, spec), lambda *_: None)
+
+
 def _losses(run: Path, stage: str) -> list[float]:
     log = EventAccumulator(str(run / "log" / stage)).Reload()
     return [e.value for e in log.Scalars("loss")]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun's rendezvous needs libuv there")
-def test_two_processes_share_the_batches_and_agree(tmp_path: Path) -> None:
+def test_two_processes_share_the_batches_and_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = write_goods(tmp_path / "data", "strip", 12)
     weights = write_weights(tmp_path / "trunk.safetensors")
     alone, shared = tmp_path / "alone", tmp_path / "shared"
-    _train((), data, alone, weights)
-    said = _train(TWO, data, shared, weights)
+    _train_here(data, alone, weights, monkeypatch)
+    said = _train_by_two(data, shared, weights)
     assert said.count(str(shared / "bundle")) == 1  # one of them says so, once
 
     curve = _losses(alone, "segmentor")
