@@ -97,19 +97,22 @@ def test_a_coreset_covers_every_cluster_before_it_repeats_one() -> None:
     assert set((chosen // 40).tolist()) == {0, 1, 2, 3, 4}
 
 
+@pytest.mark.parametrize(("count", "size"), [(1500, 200), (10, 6)])
 @pytest.mark.parametrize("alike", [False, True])
-def test_a_coreset_is_that_of_a_search_that_reads_all_tokens_for_each(alike: bool) -> None:
+def test_a_coreset_is_that_of_a_search_that_reads_all_tokens_for_each(
+    alike: bool, count: int, size: int
+) -> None:
     generator = torch.Generator().manual_seed(3)
-    tokens = torch.randn(1500, 6, generator=generator).round()
+    tokens = torch.randn(count, 6, generator=generator).round()
     if not alike:  # whole numbers are full of ties, which are taken in any order
         tokens += 0.3 * torch.randn(tokens.shape, generator=generator)
-    chosen = coreset(tokens, 200, torch.Generator().manual_seed(0))
+    chosen = coreset(tokens, size, torch.Generator().manual_seed(0))
     apart = torch.cdist(tokens, tokens)
     away = apart[chosen[0]].clone()
     for row in chosen[1:]:
         assert away[row].item() == pytest.approx(away.max().item(), abs=1e-3)
         away = torch.minimum(away, apart[row])
-    assert len(chosen.unique()) == 200
+    assert len(chosen.unique()) == size
 
 
 def test_a_coreset_of_too_few_tokens_takes_all_of_them() -> None:

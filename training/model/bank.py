@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SKETCH = 48  # dimensions
-FEW = 16  # one token in so many is looked at between two looks at all
+FEW = 32  # one token in so many is looked at between two looks at all
 AT_ONCE = 16_384  # tokens: what they are apart from all centres has to fit in memory
 
 
@@ -157,7 +157,7 @@ def coreset(tokens: Tensor, size: int, generator: torch.Generator) -> Tensor:
     while done < size:  # everyone hears of those chosen since, and the farthest are looked at
         away = torch.minimum(away, _to_nearest(places, places[chosen[known:done]]))
         known = done
-        found = away.topk(count // FEW + 1)
+        found = away.topk(max(1, count // FEW) + 1)
         few, their = found.indices[:-1], found.values[:-1]
         seen, others = places[few], found.values[-1]
         squared = seen.square().sum(1)
