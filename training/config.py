@@ -137,13 +137,17 @@ class LossConfig(Frozen):
 class DamageConfig(Frozen):
     """Shares of the synthetic anomalies. ``worn``, ``faint`` and ``crack`` are marked whole, all
     others where they show; ``on_part`` is put on the part where one lies on a plain background.
-    ``as_taken`` is drawn on a smaller picture before it is enlarged, and as soft as the part."""
+    ``as_taken`` is drawn on a smaller picture before it is enlarged, and as soft as the part.
+    ``specks``, of those that are marked where they show, are as small as dust. ``solid`` marks them
+    as a person would, without pinholes and crumbs."""
 
     worn: Share = 0.0
     faint: Share = 0.0
     crack: Share = 0.0
     on_part: Share = 0.0
     as_taken: bool = False
+    specks: Share = 0.0
+    solid: bool = False
 
     @model_validator(mode="after")
     def _no_more_than_all(self) -> Self:

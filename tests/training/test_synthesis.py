@@ -5,9 +5,9 @@ import pytest
 from engine.types import Image
 from training.config import DamageConfig
 from training.datasets import shapes
-from training.datasets.anomalies import KINDS
+from training.datasets.anomalies import KINDS, SPECKS
 from training.datasets.ribbons import band, beyond, crack
-from training.datasets.seen import VISIBLE_LEVELS, grain, two_levels
+from training.datasets.seen import VISIBLE_LEVELS, grain, solid, two_levels
 from training.datasets.synthesis import SMALLEST_SHARE, Synthetic, spoil, vary
 from training.datasets.whole import WHOLE
 
@@ -90,6 +90,44 @@ def test_shares_are_kept(part, donor) -> None:
     assert "worn" not in kinds
     with pytest.raises(ValueError, match="more than all anomalies together"):
         DamageConfig(worn=0.5, faint=0.4, crack=0.2)
+
+
+def test_specks_are_small_and_as_many_as_asked_for() -> None:
+    plain = np.full((256, 256, 3), 120, np.uint8)
+    wanted = DamageConfig(specks=0.4)
+    made = [spoil(plain, plain, np.random.default_rng(s), wanted) for s in range(200)]
+    specks = [m for m in made if m.kind in SPECKS]
+    assert 0.25 < len(specks) / 200 < 0.5
+    assert {m.kind for m in specks} == {*SPECKS} - {"nick"}  # a plain part covered by itself
+    across = [m.mask.sum() ** 0.5 for m in specks]
+    assert np.quantile(across, 0.9) < 20
+    assert min(across) < 6
+
+
+def test_a_person_marks_neither_pinholes_nor_crumbs() -> None:
+    grainy = np.zeros((256, 256), bool)
+    grainy[40:80, 60:120] = np.random.default_rng(0).random((40, 60)) < 0.6
+    grainy[200, 200] = True
+    grainy[150:154, 150:154] = True
+    marked = solid(grainy)
+    assert marked[42:78, 62:118].mean() > 0.95  # of 0.6
+    assert not marked[200, 200]
+    assert marked[150:154, 150:154].all()
+    assert marked.sum() < 1.05 * (40 * 60 + 16)
+    assert not solid(np.zeros((64, 64), bool)).any()
+
+
+def test_damage_on_a_grain_is_marked_solid_where_that_is_asked_for() -> None:
+    grain = np.random.default_rng(0).normal(120, 5, (128, 128, 1))
+    plate = np.uint8(np.repeat(grain, 3, 2))
+
+    def crumbs(wanted: DamageConfig) -> int:
+        made = [spoil(plate, plate, np.random.default_rng(s), wanted) for s in range(40)]
+        sizes = [cv2.connectedComponentsWithStats(np.uint8(m.mask))[2][1:, -1] for m in made]
+        return int((np.concatenate(sizes) < 3).sum())
+
+    assert crumbs(DamageConfig()) > 100
+    assert crumbs(DamageConfig(solid=True)) == 0
 
 
 def test_what_cannot_be_seen_is_no_damage() -> None:

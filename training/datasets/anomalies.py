@@ -103,7 +103,15 @@ def _piece(side: int, rng: Rng) -> Shape:
     return shapes.blob(side, rng, radius=(0.02, 0.09))
 
 
-KINDS: dict[str, tuple[Kind, tuple[Callable[[int, Rng], Shape], ...]]] = {
+def _speck(side: int, rng: Rng) -> Shape:
+    """A spot of the size of dust, of pinholes and flecks."""
+    return shapes.blob(side, rng, radius=(0.005, 0.016))
+
+
+Drawn: TypeAlias = tuple[Kind, tuple[Callable[[int, Rng], Shape], ...]]
+"""A kind with the shapes it takes."""
+
+KINDS: dict[str, Drawn] = {
     "paste": (paste, (shapes.patch, shapes.blob)),
     "texture": (texture, (shapes.islands, shapes.blob)),
     "tint": (tint, (shapes.stroke, shapes.stroke, shapes.blob)),
@@ -116,9 +124,24 @@ KINDS: dict[str, tuple[Kind, tuple[Callable[[int, Rng], Shape], ...]]] = {
     "smear": (smear, (shapes.blob, shapes.patch)),
     "shift": (shift, (shapes.patch, shapes.blob)),
 }
-"""Each kind with the shapes it takes."""
+"""What usual damage is drawn from."""
 
-AT_FEATURES = {"erase": 0.8, "cover": 0.8, "shift": 0.6, "smear": 0.5, "paste": 0.3}
+SPECKS: dict[str, Drawn] = {
+    "dust": (tint, (_speck,)),
+    "pinhole": (relief, (_speck,)),
+    "fleck": (paste, (_speck,)),
+    "nick": (cover, (_speck,)),
+}
+"""What is drawn as small as dust."""
+
+AT_FEATURES = {
+    "erase": 0.8,
+    "cover": 0.8,
+    "nick": 0.8,
+    "shift": 0.6,
+    "smear": 0.5,
+    "paste": 0.3,
+}
 """How often a kind is put where there is something to see, instead of anywhere."""
 
 

@@ -12,6 +12,8 @@ from training.datasets.shapes import Shape
 VISIBLE_LEVELS = 8.0  # below this change of grey level a person sees nothing: no defect
 NEAR = 16  # grey levels that count as the same, where a picture has but two
 STEEP = 12.0
+GAP = 0.013  # of a side
+CRUMB = 0.4  # of a gap squared
 
 
 def as_seen_by(image: Image, spoilt: Picture) -> Image:
@@ -54,6 +56,19 @@ def changed(result: Image, image: Image) -> Mask:
     """Where a person would see that a picture is not the same."""
     levels = np.maximum.reduce(cv2.split(cv2.absdiff(result, image)))
     return np.asarray(levels > VISIBLE_LEVELS)
+
+
+def solid(mask: Mask) -> Mask:
+    """As a person marks it: gaps and pinholes that are narrow beside the picture belong to it, and
+    crumbs smaller than those do not. What changed visibly, pixel by pixel, is full of both where a
+    part has a grain."""
+    gap_px = max(3, round(GAP * mask.shape[0]) | 1)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap_px, gap_px))
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    _, labels, found, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    large = found[:, cv2.CC_STAT_AREA] >= CRUMB * gap_px**2
+    large[0] = False  # what lies around
+    return np.asarray(large[labels])
 
 
 def grain(image: Image) -> float:

@@ -10,12 +10,13 @@ from engine.preprocess import resize
 from engine.types import Image, Mask
 from training.config import DamageConfig
 from training.datasets import shapes
-from training.datasets.anomalies import AT_FEATURES, KINDS, Picture
+from training.datasets.anomalies import AT_FEATURES, KINDS, SPECKS, Picture
 from training.datasets.foreground import foreground
-from training.datasets.seen import as_seen_by, changed, two_levels
+from training.datasets.seen import as_seen_by, changed, solid, two_levels
 from training.datasets.whole import SHADES, WHOLE
 
 SMALLEST_SHARE = 16 / 256**2  # of the picture: smaller masks teach noise
+SMALLEST_SPECK = 6 / 256**2
 TRIES = 12
 LEAST_PX = 64  # side on which shapes can still be drawn
 ANYWHERE = DamageConfig()
@@ -70,11 +71,13 @@ def _spoilt(
 ) -> Synthetic:
     whole = _whole_kind(image, wanted, rng)
     part = foreground(image) if wanted.on_part and rng.random() < wanted.on_part else None
-    draws = [_usual if whole is None else partial(_marked_whole, whole), _usual]
+    usual = partial(_usual, wanted)
+    draws = [usual if whole is None else partial(_marked_whole, whole), usual]
+    smallest = SMALLEST_SPECK if wanted.specks else SMALLEST_SHARE
     for attempt in range(TRIES):
         draw = draws[2 * attempt // TRIES]
         found = draw(image, donor.astype(np.float32), part, rng)
-        if found.mask.mean() >= SMALLEST_SHARE:
+        if found.mask.mean() >= smallest:
             return found
     return Synthetic(image, np.zeros(image.shape[:2], bool), "none")
 
@@ -97,14 +100,18 @@ def _marked_whole(
     return Synthetic(*WHOLE[kind](image, donor, part, rng), kind)
 
 
-def _usual(image: Image, donor: Picture, part: Mask | None, rng: np.random.Generator) -> Synthetic:
+def _usual(
+    wanted: DamageConfig, image: Image, donor: Picture, part: Mask | None, rng: np.random.Generator
+) -> Synthetic:
     """Damage of any kind, marked where it shows."""
-    kind = str(rng.choice(list(KINDS)))
+    small = bool(wanted.specks) and rng.random() < wanted.specks
+    kind = str(rng.choice(list(SPECKS if small else KINDS)))
     spoilt = image.astype(np.float32)
     for _ in range(1 + int(rng.random() < 0.25) + int(rng.random() < 0.1)):
         spoilt = _once(kind, spoilt, donor, part, rng)
     result = as_seen_by(image, spoilt)
-    return Synthetic(result, changed(result, image), kind)
+    mask = changed(result, image)
+    return Synthetic(result, solid(mask) if wanted.solid else mask, kind)
 
 
 def vary(image: Image, rng: np.random.Generator) -> Image:
@@ -117,7 +124,7 @@ def vary(image: Image, rng: np.random.Generator) -> Image:
 def _once(
     kind: str, picture: Picture, donor: Picture, part: Mask | None, rng: np.random.Generator
 ) -> Picture:
-    draw, its_shapes = KINDS[kind]
+    draw, its_shapes = (SPECKS if kind in SPECKS else KINDS)[kind]
     shape = its_shapes[int(rng.integers(len(its_shapes)))](picture.shape[0], rng)
     if rng.random() < AT_FEATURES.get(kind, 0.0):
         shape = shapes.moved(shape, shapes.feature(shapes.grey(picture), rng))
