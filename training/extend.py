@@ -114,9 +114,19 @@ def _grown_model(spec: RunSpec, weights: Path, table: Table) -> PromptMAD:
     backbone = Backbone(config.backbone, config.input_px)
     sizes = config.within(backbone.channels)
     model = PromptMAD(sizes, backbone, torch.from_numpy(table.embeddings)).eval()
+    _of_this_version(tensors, model.state_dict(), weights)
     model.load_state_dict(_with_room(tensors, model.state_dict()))
     model.steps = int(said[STEPS])
     return model.requires_grad_(requires_grad=False)
+
+
+def _of_this_version(old: Mapping[str, Tensor], new: Mapping[str, Tensor], weights: Path) -> None:
+    odd = sorted(old.keys() ^ new.keys())
+    if odd:
+        raise InputError(
+            f"{weights} was trained by another version of this program: of its parts {odd[0]} and "
+            f"{len(odd) - 1} more differ. Train all anew, or add this product with that version."
+        )
 
 
 def _with_room(old: Mapping[str, Tensor], new: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """A product added later: it is judged, and the others are judged as before."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from inspector.cli import app
 from tests.training.micro import CONFIG, write_goods, write_weights
 from training.config import CONFIGS
 from training.evaluate import planned
+from training.run import load_tensors, save_tensors
 
 GEAR, STRIP = "gear wheel", "strip"
 TWO_BANKS = {"neighbourhood": 1, "memory_tokens": 40, "memory_dim": 24, "outline_channels": 8}
@@ -101,6 +103,19 @@ def test_wrong_use_is_one_sentence_and_leaves_nothing(
     assert code == 2
     assert sentence in said
     assert not (tmp_path / "run").exists()
+
+
+def test_a_model_of_another_version_is_no_base(base: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(base, other)
+    tensors, said = load_tensors(other / "model.safetensors")
+    tensors["outline.look.1.weight"] = tensors.pop("outline.narrow.weight")
+    save_tensors(tensors, other / "model.safetensors", said)
+    data = write_goods(tmp_path / "new", GEAR)
+    adding = ("--add-product", GEAR, "--base", other)
+    code, said = _call("--data", data, "--out", tmp_path / "run", *adding)
+    assert code == 2
+    assert "another version of this program: of its parts outline.look.1.weight and 1 more" in said
 
 
 def test_an_unfinished_run_is_no_base(base: Path, tmp_path: Path) -> None:
