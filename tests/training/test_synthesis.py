@@ -181,6 +181,17 @@ def test_a_binarised_picture_has_nothing_worn_or_faint(donor) -> None:
     assert not kinds & {"faint", "worn"}
 
 
+def test_a_crack_is_a_gap_on_a_grey_part_and_a_hairline_on_a_binarised_one(part, donor) -> None:
+    def widest_px(image: Image) -> float:
+        made = [
+            spoil(image, donor, np.random.default_rng(s), DamageConfig(crack=1)) for s in range(60)
+        ]
+        cracks = [np.uint8(m.mask) for m in made if m.kind == "crack"]
+        return 2 * max(cv2.distanceTransform(m, cv2.DIST_L2, 5).max() for m in cracks)
+
+    assert widest_px(_tracks(5, 250)) < 0.06 * SIDE < 0.08 * SIDE < widest_px(part)
+
+
 @pytest.fixture(scope="module")
 def soft() -> Image:
     """A part of 64 px, enlarged."""
