@@ -24,6 +24,7 @@ KINDS["promptmad-bank as small and full are"] = {
     "reconstruction": False,
     "memory_tokens": 48,
     "context_px": SIDE // 2,
+    "agreement": 1.0,
     "memory_drawn": 0.5,
 }
 KINDS["promptmad-bank on a ViT"] = {"backbone": {"name": "test_vit"}, "reconstruction": False}
