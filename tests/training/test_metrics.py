@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from training.metrics import Metrics, measure
+from training.metrics import Metrics, auroc_error, measure
 from training.pixels import Pixels
 
 
@@ -140,3 +140,12 @@ def test_pixel_figures_are_absent_without_masks() -> None:
 
 def test_image_figures_are_absent_when_only_goods_were_measured() -> None:
     assert measure([0.1, 0.2], [False, False]).image_auroc is None
+
+
+def test_the_error_of_an_auroc_is_how_far_other_parts_would_have_moved_it() -> None:
+    rng, good, bad = np.random.default_rng(0), 27, 40
+    labels = np.arange(good + bad) >= good
+    scores = rng.exponential(np.where(labels, 6.0, 1.0), (2000, len(labels)))
+    found = [measure(row, labels).image_auroc or 0 for row in scores]
+    assert auroc_error(6 / 7, good, bad) == pytest.approx(np.std(found), rel=0.05)
+    assert auroc_error(1.0, good, bad) == 0

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -213,6 +214,7 @@ def test_a_report_holds_all_that_was_measured(
     assert "Schraube & Mutter" not in html
     assert "recipe&#39;s limit of 0.25" in html
     assert sha256 in html
+    assert re.search(r"Image AUROC [\d.]+ ± [\d.]+, one standard error, by \d+ good and \d+", html)
     assert html.count("<figure>") == 4 + 3 + 3 + 3
     assert "http" not in html.replace("data:image", "")  # nothing is fetched from anywhere
     with (tmp_path / "out" / "pictures.csv").open(encoding="utf-8", newline="") as file:

@@ -13,7 +13,7 @@ from engine.bundle import Bundle
 from engine.detector import Detector
 from engine.files import whole_file
 from training.evaluate import Evaluation, Judged, as_json, latency, percent, rows
-from training.metrics import Metrics
+from training.metrics import Metrics, auroc_error
 from training.report import Report
 from training.results import gallery, plots
 from training.setting import Setting, setting
@@ -40,7 +40,7 @@ def write_report(
         out / "pictures.csv", ["product", "label", "path", "score", "ms"], map(_row, judged)
     )
     products = [
-        _product(name, some, detector, limits.get(name), report)
+        _product(name, some, result.products[name], detector, limits.get(name), report)
         for name, some in result.judged.items()
     ]
     page = Environment(loader=PackageLoader("training.results"), autoescape=True)
@@ -61,6 +61,7 @@ def write_report(
 def _product(
     name: str,
     judged: list[Judged],
+    metrics: Metrics,
     detector: Detector,
     limit: float | None,
     report: Report,
@@ -77,6 +78,7 @@ def _product(
     return {
         "name": name,
         "histogram": _uri(plots.histogram(judged, limit), "png"),
+        "ranked": _ranked(judged, metrics.image_auroc),
         "at_limit": _at(judged, limit),
         "latency": _latency(judged),
         "groups": shown,
@@ -106,6 +108,19 @@ def _threads(made: Setting) -> str:
 def _heat(limit: float | None) -> float:
     """Where the heat is drawn round: raw limits may be zero or less, a scale may not."""
     return limit if limit is not None and limit > 0 else USUAL_LIMIT
+
+
+def _ranked(judged: list[Judged], auroc: float | None) -> str:
+    """How well the scores part good from defective, and how sure so few pictures make of it."""
+    bad = sum(j.sample.is_defective for j in judged)
+    good = len(judged) - bad
+    if auroc is None:
+        return "Without both good and defective parts nothing says how well they are told apart."
+    error = percent(auroc_error(auroc, good, bad))
+    return (
+        f"Image AUROC {percent(auroc)} ± {error}, one standard error, by {good} good and {bad} "
+        "defective parts."
+    )
 
 
 def _at(judged: list[Judged], limit: float | None) -> str:
