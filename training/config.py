@@ -194,7 +194,7 @@ TINY: dict[str, Any] = {"minutes": 17.0}
 SMALL: dict[str, Any] = {
     "minutes": 84.0,
     "pictures": 5000,
-    "damage": {"crack": 0.2, "on_part": 0.8, "as_taken": True},
+    "damage": {"crack": 0.2, "on_part": 0.8, "as_taken": True, "specks": 0.2, "solid": True},
     "segmentor_steps": 2000,
     "refiner_steps": 500,
     "model": {
