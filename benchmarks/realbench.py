@@ -4,7 +4,8 @@
         [--clip-model NAME --clip-weights FILE] [--input-px N] [--peers peers.json]
 
 Trains one multi-class model a row (stopped, it goes on where it was), measures each on the test
-split at its own number of refinement steps, and PromptMAD's rows at 0, 1, 2, 4 and 10 as well.
+split at its own number of refinement steps, and where steps are the question (PromptMAD whole, and
+with the other sampler) at 0, 1, 2, 4 and 10 as well.
 Rows of peers, of which each had a model a product, come from what benchmarks/peers.py measured.
 Nothing is chosen on what is measured. Writes RESULTS/table.md and, beside it, a folder a row; above
 the table stands what made the rows, as it was when they were trained.
@@ -220,10 +221,16 @@ def run_lines(name: str, run: Path, data: Path) -> list[str]:
     minutes = f"{manifest(run)['training']['minutes']:.0f}"
     lines = [line(f"**{name}**", own["steps"], minutes, own["mean"])]
     lines += [line(product, "", "", each) for product, each in own["products"].items()]
-    if not name.startswith("onenip"):
+    if steps_matter(name):
         swept = {steps: measured(run, data, steps)["mean"] for steps in STEPS}
         lines += [line(name, steps, "", each) for steps, each in swept.items()]
     return lines
+
+
+def steps_matter(name: str) -> bool:
+    """Whether a row is of refinement: all but the baseline, which has none, and other ablations."""
+    _, *without = name.split("+")
+    return not name.startswith("onenip") and without in ([], ["ddpm"])
 
 
 def peer_lines(peers: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -154,3 +154,9 @@ def test_there_is_no_row_without_what_is_not_there(bench: ModuleType) -> None:
     tiny, small = (set(bench.rows(size, [])) for size in ("tiny", "small"))
     assert "promptmad-bank-small+no-memory" in small
     assert "promptmad-bank-tiny+no-memory" not in tiny
+
+
+def test_steps_are_swept_where_refinement_is_the_question(bench: ModuleType) -> None:
+    swept = [n for n in bench.rows("small", []) if bench.steps_matter(n)]
+    whole = ["promptmad-bank-small", "promptmad-small"]
+    assert swept == [*whole, *(f"{name}+ddpm" for name in whole)]
