@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.config import LossConfig
+from training.config import LossConfig, ModelConfig
 
 
 def focal(logit: Tensor, mask: Tensor, gamma: float, alpha: float) -> Tensor:
@@ -43,6 +43,12 @@ def covered(masks: Tensor, side: int) -> Tensor:
     pixel there is one of the defect, and no mark is wider than what it marks.
     """
     return F.adaptive_avg_pool2d(masks.float()[:, None], side)
+
+
+def map_target(masks: Tensor, config: ModelConfig) -> Tensor:
+    """What the map at its own stride is taught and measured by: ``(B, 1, m, m)``."""
+    target = covered if config.outline_channels else soft_target
+    return target(masks, config.map_px)
 
 
 def reconstruction(rebuilt: Tensor, clean: Tensor) -> Tensor:

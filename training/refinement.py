@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.types import Image, Mask
 from training.config import DamageConfig
 from training.datasets.synthesis import ANYWHERE, spoil, vary
-from training.losses import covered, soft_target
+from training.losses import map_target
 from training.metrics import measure
 from training.model.promptmad import Fusion, PromptMAD, enlarge
 from training.pictures import Good
@@ -62,14 +62,13 @@ def measure_steps(
     """
     choices = [c for c in CHOICES if c <= model.config.refinement_steps]
     held_back = spread(held_out, MOST_GOODS)
-    target_of = covered if model.outline else soft_target
     goods = [_look(model, good.image, good.product, choices) for good in held_back]
     spoilt, masks = [], []
     for i, good in enumerate(held_back):
         rng = stream(seed, "refinement", i)
         donor = held_back[int(rng.integers(len(held_back)))]
         synthetic = spoil(vary(good.image, rng), donor.image, rng, damage, good.taken_px)
-        target = target_of(torch.from_numpy(synthetic.mask)[None], model.config.map_px)
+        target = map_target(torch.from_numpy(synthetic.mask)[None], model.config)
         masks.append((target[0, 0] > 0.5).numpy())
         spoilt.append(_look(model, synthetic.image, good.product, choices))
     return {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.types import Image
-from training.losses import covered, soft_target
+from training.losses import map_target, soft_target
 from training.model.bank import Answer
 from training.model.promptmad import Features, PromptMAD
 from training.pictures import Drawn, Pictures, ahead, processes_here
@@ -61,7 +61,7 @@ class RowMaker:
         features = self.model.features(spoilt)
         prompt = self.model.ask(features, product, leave_out=owner)
         coarse = soft_target(mask, features.lateral.shape[-1])
-        fine = covered(mask, self.model.config.map_px) if self.model.outline else coarse
+        fine = map_target(mask, self.model.config)
         rebuilt = self.model.config.reconstruction
         unspoilt = self.model.features(clean).tokens if rebuilt else None
         return Batch(features, prompt, unspoilt, coarse, fine, product)

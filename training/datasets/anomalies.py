@@ -134,6 +134,8 @@ SPECKS: dict[str, Drawn] = {
 }
 """What is drawn as small as dust."""
 
+EVERY = KINDS | SPECKS
+
 AT_FEATURES = {
     "erase": 0.8,
     "cover": 0.8,

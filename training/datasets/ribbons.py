@@ -10,7 +10,7 @@ from training.datasets.shapes import Shape
 
 Range = tuple[float, float]
 
-HAIR, GAP = (0.004, 0.010), 0.04  # of a side
+HAIR, FINE, GAP = (0.004, 0.010), 0.014, 0.04  # of a side
 
 
 def band(side: int, rng: np.random.Generator) -> Shape:

@@ -10,7 +10,7 @@ from engine.preprocess import resize
 from engine.types import Image, Mask
 from training.config import DamageConfig
 from training.datasets import shapes
-from training.datasets.anomalies import AT_FEATURES, KINDS, SPECKS, Picture
+from training.datasets.anomalies import AT_FEATURES, EVERY, KINDS, SPECKS, Picture
 from training.datasets.foreground import foreground
 from training.datasets.seen import as_seen_by, changed, solid, two_levels
 from training.datasets.whole import SHADES, WHOLE
@@ -124,7 +124,7 @@ def vary(image: Image, rng: np.random.Generator) -> Image:
 def _once(
     kind: str, picture: Picture, donor: Picture, part: Mask | None, rng: np.random.Generator
 ) -> Picture:
-    draw, its_shapes = (SPECKS if kind in SPECKS else KINDS)[kind]
+    draw, its_shapes = EVERY[kind]
     shape = its_shapes[int(rng.integers(len(its_shapes)))](picture.shape[0], rng)
     if rng.random() < AT_FEATURES.get(kind, 0.0):
         shape = shapes.moved(shape, shapes.feature(shapes.grey(picture), rng))

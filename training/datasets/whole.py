@@ -24,7 +24,6 @@ MARKED = 0.4  # of a soft shape: from there on people count it in
 SEEN_SHARE = 0.4  # of a worn place must have changed visibly
 FAINT = (1.0, 8.0)  # times the picture's grain
 FAINTEST_LEVELS, FAINT_MOST_LEVELS = 3.0, 60.0
-FINE = 0.014  # of a side
 SEEN_GRAINS, SEEN_LEVELS = 0.6, 2.0  # mean change over the shape from which it is seen
 
 WORN_KINDS = ("paste", "texture", "tint", "shade", "bump", "erase", "shift")
@@ -64,7 +63,7 @@ def faint(image: Image, donor: Picture, part: Mask | None, rng: Rng) -> tuple[Im
 
 def cracked(image: Image, donor: Picture, part: Mask | None, rng: Rng) -> tuple[Image, Mask]:
     """A crack, dark or in relief; on a binarised picture no wider than a line that it may part."""
-    widest = FINE if two_levels(np.ascontiguousarray(image[..., 0])) else ribbons.GAP
+    widest = ribbons.FINE if two_levels(np.ascontiguousarray(image[..., 0])) else ribbons.GAP
     shape, picture = ribbons.crack(image.shape[0], rng, widest), image.astype(np.float32)
     if part is not None:
         shape = shapes.moved(shape, shapes.inside(part, rng))
