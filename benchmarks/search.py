@@ -132,7 +132,7 @@ def train(variant: Variant) -> None:
     goods = read_goods(samples, side, config.held_out, config.seed)
     with torch.no_grad():
         fit_axes(model, goods.fitted, config.seed)
-        fill_prompt(model, goods.fitted, config.seed)
+        fill_prompt(model, goods, config.seed)
     pool = Pool(variant.pool)
     maker = RowMaker(model, pool)  # type: ignore[arg-type]
     model.to(memory_format=torch.channels_last)

@@ -77,7 +77,7 @@ def add_product(run: Run, report: Report, fabric: Fabric) -> Path:
     samples = read_dataset(spec.data).train_goods(spec.products[-1:])
     goods = _read(samples, spec)
     report("remembering good parts", 0.0, f"a {model.config.prompt} for {spec.products[-1]}")
-    fill_prompt(model, goods.fitted, spec.config.seed)
+    fill_prompt(model, goods, spec.config.seed)
     settle(model, goods, samples, run, report)
     pictures = base.manifest.training.pictures + len(samples)
     return export_bundle(model.cpu(), table, run, pictures, base.manifest.backbone)

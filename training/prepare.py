@@ -26,10 +26,15 @@ MOST_GOODS = 200  # a product, that its bank is made of: more take time and add 
 
 @dataclass(frozen=True, slots=True)
 class Goods:
-    """Good pictures, split: ``fitted`` feed bank and training, ``held_out`` set the scales."""
+    """Good pictures: ``fitted`` feed training, ``held_out`` set the scales, and banks know all."""
 
     fitted: Sequence[Good]
     held_out: Sequence[Good]
+
+    @property
+    def every(self) -> Sequence[Good]:
+        """In the order they were taken."""
+        return sorted([*self.fitted, *self.held_out], key=lambda good: good.id)
 
 
 def read_goods(samples: Sequence[Sample], side: int, held_out: float, seed: int) -> Goods:
@@ -49,20 +54,21 @@ def read_goods(samples: Sequence[Sample], side: int, held_out: float, seed: int)
     return Goods(fitted, [g for g in goods if g.id in kept_back])
 
 
-def fill_prompt(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
-    """Prompt and memories, per product of the goods, from at most :data:`MOST_GOODS` of them."""
+def fill_prompt(model: PromptMAD, goods: Goods, seed: int) -> None:
+    """Prompt and memories, per product of the goods, from at most :data:`MOST_GOODS` of them.
+
+    A bank can leave out what a picture gave it, so that it knows those kept back as well: where a
+    few dozen are all there are, every seventh is missed. A prompt picture is one of the fitted.
+    """
     generator, prompt, memory = torch_stream(seed, "bank"), model.prompt, model.memory
-    by_product = {
-        product: spread([g for g in goods if g.product == product], MOST_GOODS)
-        for product in sorted({g.product for g in goods})
-    }
+    by_product, fitted = _by_product(goods.every), _by_product(goods.fitted)
     for product, own in by_product.items():
         if isinstance(prompt, Bank):
             found = _candidates(own, _places(model), generator)
             kept = _remember(prompt, product, found, generator)
             prompt.details[product] = found.details[kept].half()
         else:
-            _choose_picture(model, prompt, product, own)
+            _choose_picture(model, prompt, product, fitted[product])
         if memory:
             found = _candidates(own, _bare(partial(_means, model)), generator)
             _remember(memory.tokens, product, found, generator)
@@ -71,6 +77,13 @@ def fill_prompt(model: PromptMAD, goods: Sequence[Good], seed: int) -> None:
         for product, own in by_product.items():
             found = _candidates(own, _bare(model.from_afar), generator)
             _remember(model.context.tokens, product, found, generator)
+
+
+def _by_product(goods: Sequence[Good]) -> dict[int, Sequence[Good]]:
+    return {
+        product: spread([g for g in goods if g.product == product], MOST_GOODS)
+        for product in sorted({g.product for g in goods})
+    }
 
 
 def _choose_picture(model: PromptMAD, prompt: Picture, product: int, goods: Sequence[Good]) -> None:

@@ -62,7 +62,7 @@ def measure_steps(
     """
     choices = [c for c in CHOICES if c <= model.config.refinement_steps]
     held_back = spread(held_out, MOST_GOODS)
-    goods = [_look(model, good.image, good.product, choices) for good in held_back]
+    goods = [_look(model, good.image, good, choices) for good in held_back]
     spoilt, masks = [], []
     for i, good in enumerate(held_back):
         rng = stream(seed, "refinement", i)
@@ -70,16 +70,18 @@ def measure_steps(
         synthetic = spoil(vary(good.image, rng), donor.image, rng, damage, good.taken_px)
         target = map_target(torch.from_numpy(synthetic.mask)[None], model.config)
         masks.append((target[0, 0] > 0.5).numpy())
-        spoilt.append(_look(model, synthetic.image, good.product, choices))
+        spoilt.append(_look(model, synthetic.image, good, choices))
     return {
         steps: _quality(deepcopy(model.fusion), steps, goods, spoilt, masks) for steps in choices
     }
 
 
-def _look(model: PromptMAD, image: Image, product: int, choices: Sequence[int]) -> _Look:
-    coarse = model.look(stacked([image]), torch.tensor([product]))
+def _look(model: PromptMAD, image: Image, good: Good, choices: Sequence[int]) -> _Look:
+    """At a picture of that good part, which the banks do not know."""
+    product, own = torch.tensor([good.product]), torch.tensor([good.id])
+    coarse = model.look(stacked([image]), product, leave_out=own)
     logits = {steps: model.finished(coarse, steps).cpu() for steps in choices}
-    return _Look(product, logits, enlarge(coarse.distance.cpu(), logits[choices[0]]))
+    return _Look(good.product, logits, enlarge(coarse.distance.cpu(), logits[choices[0]]))
 
 
 def _quality(

@@ -44,8 +44,9 @@ def set_scales(fusion: Fusion, product: int, maps: Tensor) -> None:
 
 
 def _maps(model: PromptMAD, good: Good) -> Tensor:
-    """Refined logit and distance, unscaled, at the map's stride: ``(1, 2, s, s)``, on the CPU."""
+    """Refined logit and distance, unscaled, at the map's stride: ``(1, 2, s, s)``, on the CPU; the
+    banks asked as a new part would ask them, who does not know itself."""
     product, image = torch.tensor([good.product]), stacked([good.image])
-    c = model.look(image, product)
+    c = model.look(image, product, leave_out=torch.tensor([good.id]))
     logit = model.finished(c)
     return torch.cat([logit, enlarge(c.distance, logit)], 1).cpu()

@@ -81,7 +81,7 @@ def settle(
     """What the weights are followed by: scales, a ranking of the goods, the model on disk."""
     report("setting scales", 0.0, "")
     fit_scales(model, goods.held_out)
-    ranked = rank(model, spread([*goods.fitted, *goods.held_out], MOST_GOODS), samples, report)
+    ranked = rank(model, spread(goods.every, MOST_GOODS), samples, report)
     write_ranked(ranked, run.folder)
     save_tensors(model.state_dict(), run.model, {STEPS: str(model.steps)})
     report("exporting the bundle", 0.0, "")
@@ -97,7 +97,7 @@ def _prepare(model: PromptMAD, goods: Goods, run: Run, report: Report) -> None:
     report("fitting the axes", 0.0, f"{len(goods.fitted)} goods")
     fit_axes(model, goods.fitted, seed)
     report("remembering good parts", 0.0, f"a {model.config.prompt} for each product")
-    fill_prompt(model, goods.fitted, seed)
+    fill_prompt(model, goods, seed)
     state = model.state_dict()
     save_tensors({k: v for k, v in state.items() if k.startswith(PREPARED)}, kept, {})
 

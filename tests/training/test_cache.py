@@ -107,7 +107,7 @@ def test_some_of_many_goods_are_taken_from_first_to_last() -> None:
     assert spread(goods, 99) == goods
 
 
-def test_goods_held_out_feed_neither_bank_nor_training(
+def test_goods_held_out_are_known_to_the_bank(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(1)
@@ -124,10 +124,11 @@ def test_goods_held_out_feed_neither_bank_nor_training(
     model = micro_model()
     with torch.no_grad():
         fit_axes(model, goods.fitted, 0)
-        fill_prompt(model, goods.fitted, 0)
+        fill_prompt(model, goods, 0)
     for product in range(2):
         owners = set(model.prompt.owner[product].tolist())
-        assert owners <= {g.id for g in goods.fitted if g.product == product}
+        assert owners <= {g.id for g in goods.every if g.product == product}
+        assert owners & held_out
 
 
 def test_a_run_begun_on_a_gpu_is_not_gone_on_with_on_a_cpu(tmp_path: Path) -> None:

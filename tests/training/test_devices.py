@@ -18,7 +18,7 @@ from training.config import FAMILIES, ModelConfig
 from training.datasets.sample import Sample
 from training.model.promptmad import PromptMAD
 from training.pictures import Good, Pictures
-from training.prepare import fill_prompt
+from training.prepare import Goods, fill_prompt
 from training.processes import device_here, precision_here
 from training.ranking import rank
 from training.refinement import measure_steps
@@ -80,7 +80,7 @@ def test_what_is_fitted_before_training(kind: str, device: torch.device, goods: 
     there, here = _pair(**KINDS[kind])
     for model in (there, here):
         fit_axes(model, goods, seed=0)
-        fill_prompt(model, goods, seed=0)
+        fill_prompt(model, Goods(goods, []), seed=0)
     _same(there.neck.axes.weight, here.neck.axes.weight)
     _same(there.prompt.tokens.float(), here.prompt.tokens.float())
 

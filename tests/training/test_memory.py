@@ -12,7 +12,7 @@ from training.config import ModelConfig, config_named
 from training.model.backbone import Neck
 from training.model.promptmad import PromptMAD, enlarge
 from training.pictures import Good
-from training.prepare import fill_prompt
+from training.prepare import Goods, fill_prompt
 
 PRODUCT = torch.tensor([1])
 
@@ -87,7 +87,7 @@ def test_a_second_look_changes_no_other_bank(goods: list[Good]) -> None:
     for model in (one, two):
         fit_axes(model, goods, 0)
         with torch.no_grad():
-            fill_prompt(model, goods, 0)
+            fill_prompt(model, Goods(goods, []), 0)
     kept = one.state_dict()
     same = [k for k in kept if k.startswith(("neck.", "prompt.", "memory."))]
     assert all(torch.equal(two.state_dict()[k], kept[k]) for k in same)

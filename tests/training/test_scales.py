@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.micro import SIDE, micro_model
+from tests.training.micro import MODEL, SIDE, micro_model
 from training.model.promptmad import Fusion, PromptMAD
 from training.pictures import Good
+from training.prepare import Goods, fill_prompt
 from training.rows import stacked
 from training.scales import fit_scales
 
@@ -36,6 +37,20 @@ def test_on_both_maps_the_median_is_0_and_the_strangest_in_fifty_1() -> None:
         strange = torch.quantile(scores, 0.98, dim=1)
         torch.testing.assert_close(strange, torch.ones(2), atol=1e-4, rtol=1e-4)
         assert (scores.max(1).values > 1).all()
+
+
+@torch.no_grad()
+def test_goods_that_the_bank_knows_set_the_scales_that_they_would_as_strangers() -> None:
+    roomy = MODEL.model_copy(update={"bank_tokens": 22 * (SIDE // 8) ** 2})
+    known, unknown = (micro_model(config=roomy) for _ in range(2))
+    fitted, held_out = goods(22)[:20], goods(22)[20:]  # one of each product
+    for model, kept_back in ((known, held_out), (unknown, [])):
+        fill_prompt(model, Goods(fitted, kept_back), 0)
+        model.prompt.pull.zero_()
+        fit_scales(model, held_out)
+    assert set(known.prompt.owner.flatten().tolist()) == set(range(22))
+    torch.testing.assert_close(known.fusion.spread, unknown.fusion.spread)
+    torch.testing.assert_close(known.fusion.centre, unknown.fusion.centre)
 
 
 @torch.no_grad()

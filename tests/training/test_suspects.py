@@ -26,10 +26,9 @@ def test_a_bad_part_in_the_bank_does_not_vouch_for_itself(tmp_path: Path) -> Non
     model = micro_model(1)
     torch.nn.init.zeros_(model.denoiser.last.weight)
     torch.nn.init.zeros_(model.segmentor.logit.weight)  # what the memory says, alone
-    every = sorted([*goods.fitted, *goods.held_out], key=lambda g: g.id)
     with torch.no_grad():
-        fill_prompt(model, every, 0)
-    ranked = rank(model, every, samples, lambda *_: None)
+        fill_prompt(model, goods, 0)
+    ranked = rank(model, goods.every, samples, lambda *_: None)
     assert ranked[0].path == bad
     assert ranked[0].score > 1.5 * ranked[1].score
 
