@@ -17,7 +17,7 @@ def calibrate(
         float, typer.Option(help="Share of good parts that may be rejected.")
     ] = 0.01,
     split: Annotated[
-        str, typer.Option(help="Good parts are DATA/<product>/<split>/good; best unseen ones.")
+        str, typer.Option(help="Good parts are DATA/<product>/<split>/good.")
     ] = "train",
     name: Annotated[str, typer.Option(help="Name of the recipe; the file's if not given.")] = "",
     threads: Annotated[
@@ -25,19 +25,29 @@ def calibrate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Set each product's threshold from good parts, at a wanted false-reject rate."""
+    """Set each product's threshold from good parts, at a wanted false-reject rate.
+
+    Parts that the model was made from count as strangers to it.
+    """
     from calibration.recipe import Recipe, write_recipe
     from calibration.thresholds import calibrate_folder
     from engine.console import progress
     from engine.detector import Detector
+    from engine.goods import read_goods, scores_of
 
     with Detector.open(plan, threads) as detector:
+        known = read_goods(plan)
         wanted = [p.strip() for p in products.split(",") if p.strip()] or detector.products
         for product in wanted:
             detector.plan.code(product)  # before the first picture, not after the last
         thresholds = {
             product: calibrate_folder(
-                detector, data / product / split / "good", product, false_reject_rate, progress
+                detector,
+                data / product / split / "good",
+                product,
+                false_reject_rate,
+                progress,
+                scores_of(known, product),
             )
             for product in wanted
         }
@@ -49,6 +59,8 @@ def calibrate(
         return
     for product, limit in thresholds.items():
         low, high = limit.interval
+        taught = f", {limit.taught} of which taught the model" if limit.taught else ""
         typer.echo(
-            f"{product}: {limit.score:.4g} (95 %: {low:.4g} to {high:.4g}) from {limit.goods} goods"
+            f"{product}: {limit.score:.4g} (95 %: {low:.4g} to {high:.4g}) from {limit.goods} "
+            f"goods{taught}"
         )

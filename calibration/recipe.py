@@ -21,8 +21,8 @@ class Threshold(BaseModel):
 
     ``score`` and ``map`` are in the raw unit of :class:`engine.types.Prediction`;
     ``interval`` is the 95 % confidence interval of the score quantile; ``goods`` is how many
-    good parts it was taken from; ``min_area_px`` is the smallest region worth reporting, in
-    pixels of the picture.
+    good parts it was taken from, ``taught`` how many of them the model was made from;
+    ``min_area_px`` is the smallest region worth reporting, in pixels of the picture.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -32,6 +32,7 @@ class Threshold(BaseModel):
     interval: tuple[float, float]
     false_reject_rate: Share
     goods: Annotated[int, Field(ge=1)]
+    taught: Annotated[int, Field(ge=0)] = 0
     min_area_px: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")

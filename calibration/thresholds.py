@@ -4,15 +4,17 @@ Of good parts there are plenty and of defects few, and people can name the share
 they accept to reject. So the threshold of a product is a quantile of its good scores.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.recipe import Threshold
 from engine.detector import Detector
+from engine.files import sha256_of
 from engine.pictures import list_pictures, read_picture
 from engine.types import InputError
 
@@ -34,8 +36,9 @@ class Quantile:
     high: float
 
 
-def from_goods(scores: ArrayLike, false_reject_rate: float) -> Threshold:
-    """The threshold of one product from the raw scores ``(n,)`` of held-out good parts.
+def from_goods(scores: ArrayLike, false_reject_rate: float, taught: int = 0) -> Threshold:
+    """The threshold of one product from the raw scores ``(n,)`` of good parts the model does not
+    know, or as it would score them if it did not (``taught`` of them).
 
     The map has the score's unit and the score is a mean of the map's strongest places, so one
     limit serves both: a part over it shows at least one place over it, and never an NG without
@@ -55,6 +58,7 @@ def from_goods(scores: ArrayLike, false_reject_rate: float) -> Threshold:
         interval=(score.low, score.high),
         false_reject_rate=false_reject_rate,
         goods=len(goods),
+        taught=taught,
     )
 
 
@@ -124,19 +128,38 @@ def calibrate_folder(
     product: str,
     false_reject_rate: float,
     progress: Progress = lambda items, _: items,
+    known: Mapping[str, float | None] = MappingProxyType({}),
 ) -> Threshold:
-    """The threshold of ``product`` from a folder of good parts, which training must not have seen.
+    """The threshold of ``product`` from a folder of good parts.
 
-    A picture that cannot be read is an :class:`InputError`: a quantile of what is left over
-    would say less than it seems to.
+    What the model was made from is ``known``, by the hash of its file: such a part counts with the
+    score that training gave it as a stranger, and not at all where there is none. A picture that
+    cannot be read is an :class:`InputError`: a quantile of what is left over would say less than it
+    seems to.
     """
     detector.plan.code(product)
-    pictures = progress(list_pictures(folder), f"calibrating {product}")
-    scores = [detector.detect(read_picture(path), product).score for path in pictures]
+    new, taught, left_out = [], [], 0
+    for path in progress(list_pictures(folder), f"calibrating {product}"):
+        content = sha256_of(path) if known else ""
+        if content not in known:
+            new.append(detector.detect(read_picture(path), product).score)
+        elif (score := known[content]) is not None:
+            taught.append(score)
+        else:
+            left_out += 1
     try:
-        return from_goods(scores, false_reject_rate)
+        return from_goods([*new, *taught], false_reject_rate, len(taught))
     except InputError as error:
-        raise InputError(f"{folder}: {error}") from error
+        raise InputError(f"{folder}: {error}{_without(left_out)}") from error
+
+
+def _without(left_out: int) -> str:
+    if not left_out:
+        return ""
+    return (
+        f" {left_out} more taught the model, and their scores as strangers are not known in this "
+        "plan: build one with the bundle's own refinement steps, or give other good parts."
+    )
 
 
 def _checked(scores: ArrayLike) -> Scores:

@@ -5,6 +5,7 @@
     step.onnx       x, coarse, condition, film, keep → x_next, logits: one refinement step
     head.onnx       logits, distance, product → map, score
     prompts.json    the words, prompts.npy their embeddings
+    goods.csv       the good parts it was made from (:mod:`engine.goods`)
     SHA256SUMS      of every file
 
 Three graphs and not one, so that a plan may take any number of refinement steps
@@ -12,7 +13,7 @@ Three graphs and not one, so that a plan may take any number of refinement steps
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ import onnx
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from engine.goods import KnownGood, read_goods, write_goods
 from engine.manifest import Manifest, parse
 from engine.sealed import verify, whole_folder
 
@@ -77,6 +79,11 @@ class Bundle:
         words = _WORDS.validate_json((self.folder / "prompts.json").read_bytes())
         return PromptTable(words, np.load(self.folder / "prompts.npy", allow_pickle=False))
 
+    @cached_property
+    def goods(self) -> Sequence[KnownGood]:
+        """The good parts it was made from."""
+        return read_goods(self.folder)
+
 
 def read_bundle(folder: Path) -> Bundle:
     """Verify and open a bundle; :class:`BundleError` names the file and the mend."""
@@ -89,6 +96,7 @@ def write_bundle(
     manifest: Manifest,
     graphs: Mapping[str, onnx.ModelProto],
     prompts: PromptTable,
+    goods: Sequence[KnownGood] = (),
     *,
     overwrite: bool = False,
 ) -> Bundle:
@@ -106,6 +114,7 @@ def write_bundle(
         words = {product: words.model_dump() for product, words in prompts.words.items()}
         _write_text(new / "prompts.json", json.dumps(words, indent=2, ensure_ascii=False))
         np.save(new / "prompts.npy", prompts.embeddings, allow_pickle=False)
+        write_goods(goods, new)
     return read_bundle(folder)
 
 

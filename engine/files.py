@@ -1,5 +1,6 @@
-"""A file is written whole or not at all."""
+"""A file is written whole or not at all, and known by what it holds."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,3 +26,9 @@ def whole_file(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # none there, or stuck on the disk that the first error tells of
             part.unlink()
+
+
+def sha256_of(path: Path) -> str:
+    """Of the file's bytes; OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

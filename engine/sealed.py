@@ -4,12 +4,12 @@ A sealed folder lists the SHA-256 of each of its files in ``SHA256SUMS`` (the fo
 ``sha256sum``), so that a copy which lost, gained or changed a byte is refused by name.
 """
 
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.files import sha256_of
 from engine.types import BundleError, InputError
 
 SUMS = "SHA256SUMS"
@@ -17,9 +17,9 @@ SUMS = "SHA256SUMS"
 
 def seal(folder: Path) -> str:
     """Write ``SHA256SUMS`` for every file below ``folder``; returns the seal."""
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in _names(folder)]
+    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in _names(folder)]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8", newline="\n")
-    return _sha256(folder / SUMS)
+    return sha256_of(folder / SUMS)
 
 
 def verify(folder: Path, kind: str, mend: str) -> str:
@@ -43,7 +43,7 @@ def verify(folder: Path, kind: str, mend: str) -> str:
             raise BundleError(
                 f"The {kind} {folder} has a truncated, edited or unreadable file, {name}: {mend}."
             )
-    return _sha256(folder / SUMS)
+    return sha256_of(folder / SUMS)
 
 
 @contextmanager
@@ -99,11 +99,6 @@ def _names(folder: Path) -> list[str]:
 
 def _is_intact(path: Path, digest: str) -> bool:
     try:
-        return _sha256(path) == digest
+        return sha256_of(path) == digest
     except OSError:  # a bad sector, a link to nowhere: as good as edited
         return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

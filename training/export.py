@@ -1,5 +1,6 @@
 """The last line of torch: a trained model becomes a bundle, which needs no torch."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from safetensors import safe_open
 
 from engine.bundle import PromptTable, PromptWords, write_bundle
+from engine.goods import KnownGood
 from engine.manifest import Backbone, Manifest, Refinement, Size, TextEncoder, Training
 from training.graphs import export_graphs
 from training.model.promptmad import PromptMAD
@@ -20,7 +22,12 @@ ORIGIN = "origin"
 
 
 def export_bundle(
-    model: PromptMAD, table: Table, run: Run, pictures: int, backbone: Backbone
+    model: PromptMAD,
+    table: Table,
+    run: Run,
+    goods: Sequence[KnownGood],
+    pictures: int,
+    backbone: Backbone,
 ) -> Path:
     """Write ``RUN/bundle``; an earlier bundle of the same run is replaced whole."""
     words = {p: PromptWords.model_validate(w) for p, w in table.words.items()}
@@ -35,6 +42,7 @@ def export_bundle(
         _manifest(model, table, run, training, backbone),
         export_graphs(model),
         PromptTable(words, table.embeddings),
+        goods,
         overwrite=True,
     )
     return run.bundle

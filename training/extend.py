@@ -78,9 +78,9 @@ def add_product(run: Run, report: Report, fabric: Fabric) -> Path:
     goods = _read(samples, spec)
     report("remembering good parts", 0.0, f"a {model.config.prompt} for {spec.products[-1]}")
     fill_prompt(model, goods, spec.config.seed)
-    settle(model, goods, samples, run, report)
+    known = [*base.goods, *settle(model, goods, samples, run, report)]
     pictures = base.manifest.training.pictures + len(samples)
-    return export_bundle(model.cpu(), table, run, pictures, base.manifest.backbone)
+    return export_bundle(model.cpu(), table, run, known, pictures, base.manifest.backbone)
 
 
 def _read(samples: Sequence[Sample], spec: RunSpec) -> Goods:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
+from engine.goods import KnownGood
+from training.datasets.dataset import content_sha256
 from training.datasets.sample import Sample
 from training.datasets.suspects import Ranked
 from training.model.promptmad import PromptMAD
@@ -31,3 +33,9 @@ def rank(
         ranked.append(Ranked(sample.product, sample.path, score.item()))
         report("ranking the goods", (i + 1) / len(goods), f"{i + 1} pictures")
     return sorted(ranked, key=lambda r: -r.score)
+
+
+def as_known(ranked: Sequence[Ranked], samples: Sequence[Sample]) -> list[KnownGood]:
+    """All goods, for the bundle; those that were not ranked have no score."""
+    scores = {r.path: r.score for r in ranked}
+    return [KnownGood(s.product, content_sha256(s), scores.get(s.path)) for s in samples]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
+from engine.goods import KnownGood
 from engine.types import Image, InputError
 from training.axes import fit_axes
 from training.cache import FeatureCache
@@ -24,7 +25,7 @@ from training.pictures import Pictures
 from training.prepare import Goods, fill_prompt, read_goods, spread
 from training.processes import launched, told_once
 from training.prompts import build_table
-from training.ranking import MOST_GOODS, rank
+from training.ranking import MOST_GOODS, as_known, rank
 from training.refinement import fewest, measure_steps
 from training.report import Report
 from training.rows import Batch, RowMaker, Rows
@@ -69,15 +70,15 @@ def train(run: Run, report: Report, fabric: Fabric | None = None) -> Path:
     if fabric.is_global_zero:
         report("choosing refinement steps", 0.0, "")
         model.steps = _choose_steps(model, goods, run)
-        settle(model, goods, samples, run, report)
-        export_bundle(model.cpu(), table, run, len(samples), describe_backbone(spec))
+        known = settle(model, goods, samples, run, report)
+        export_bundle(model.cpu(), table, run, known, len(samples), describe_backbone(spec))
     fabric.barrier()
     return run.bundle
 
 
 def settle(
     model: PromptMAD, goods: Goods, samples: Sequence[Sample], run: Run, report: Report
-) -> None:
+) -> list[KnownGood]:
     """What the weights are followed by: scales, a ranking of the goods, the model on disk."""
     report("setting scales", 0.0, "")
     fit_scales(model, goods.held_out)
@@ -85,6 +86,7 @@ def settle(
     write_ranked(ranked, run.folder)
     save_tensors(model.state_dict(), run.model, {STEPS: str(model.steps)})
     report("exporting the bundle", 0.0, "")
+    return as_known(ranked, samples)
 
 
 @torch.no_grad()

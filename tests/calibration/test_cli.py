@@ -11,6 +11,8 @@ from calibration.cli import calibrate
 from calibration.recipe import read_recipe
 from engine.build import build
 from engine.bundle import read_bundle
+from engine.files import sha256_of
+from engine.goods import KnownGood
 from engine.types import InputError, UnknownProductError
 from tests.engine.test_pictures import save
 from tests.engine.tiny import grey_picture, make_tiny_bundle
@@ -20,13 +22,14 @@ from tests.engine.tiny import grey_picture, make_tiny_bundle
 def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle, a plan, and twelve good parts of each product."""
     home = tmp_path_factory.mktemp("line")
-    build(make_tiny_bundle(home / "bundle"), home / "plan")
     for i, product in enumerate(("disc", "label")):
         for seed in range(12):
             save(
                 home / "data" / product / "train" / "good" / f"{seed}.png",
                 grey_picture(seed=seed + i),
             )
+    known = KnownGood("label", sha256_of(home / "data" / "label" / "train" / "good" / "0.png"), 0.5)
+    build(make_tiny_bundle(home / "bundle", goods=[known]), home / "plan")
     return home
 
 
@@ -53,7 +56,10 @@ def test_a_recipe_is_written_and_told(line: Path, tmp_path: Path) -> None:
 
 def test_without_products_all_are_calibrated(line: Path, tmp_path: Path) -> None:
     done = call(line / "plan", line / "data", "--out", tmp_path / "r.json")
-    assert [row.split(":")[0] for row in done.stdout.splitlines()] == ["disc", "label"]
+    disc, label = done.stdout.splitlines()
+    assert disc.startswith("disc: ")
+    assert disc.endswith("from 12 goods")
+    assert label.endswith("from 12 goods, 1 of which taught the model")
 
 
 @pytest.mark.parametrize(

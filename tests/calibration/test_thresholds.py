@@ -19,6 +19,7 @@ from calibration.thresholds import (
     tail_quantile,
 )
 from engine.detector import Detector
+from engine.files import sha256_of
 from engine.runtimes.fake import FakeRuntime, fake_plan
 from engine.types import InputError, UnknownProductError
 from tests.engine.test_pictures import save
@@ -140,6 +141,20 @@ def test_a_folder_of_goods_gives_a_threshold(tmp_path: Path) -> None:
             calibrate_folder(detector, tmp_path, "cup", 0.1)
     assert limit.goods == 12
     assert limit.score == pytest.approx(max(scores))
+
+
+def test_parts_that_taught_the_model_count_as_strangers_or_not_at_all(tmp_path: Path) -> None:
+    for seed in range(14):
+        save(tmp_path / f"{seed:03}.png", grey_picture(seed=seed))
+    first, *others = (sha256_of(path) for path in sorted(tmp_path.glob("*.png")))
+    plan = fake_plan(("disc",))
+    with Detector(FakeRuntime(plan.map), plan) as detector:
+        limit = calibrate_folder(detector, tmp_path, "disc", 0.1, known={first: 9.0})
+        assert (limit.score, limit.goods, limit.taught) == (9.0, 14, 1)
+        limit = calibrate_folder(detector, tmp_path, "disc", 0.1, known={first: None})
+        assert (limit.goods, limit.taught) == (13, 0)
+        with pytest.raises(InputError, match=r"1 good parts say too little.* 13 more taught"):
+            calibrate_folder(detector, tmp_path, "disc", 0.1, known=dict.fromkeys(others))
 
 
 def test_a_folder_with_a_broken_picture_or_too_few_is_refused(tmp_path: Path) -> None:

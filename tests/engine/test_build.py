@@ -1,5 +1,6 @@
 """A plan is kept only if it answers as its bundle does."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import pytest
 from onnx import numpy_helper
 
 from engine.build import build, cloud_pictures, difference
-from engine.bundle import Bundle
+from engine.bundle import Bundle, read_bundle
 from engine.fuse import unroll
+from engine.goods import KnownGood, read_goods
 from engine.manifest import Size
 from engine.plan import read_plan
 from engine.sealed import SUMS
 from engine.types import BundleError, InputError
+from tests.engine.tiny import make_tiny_bundle
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -36,9 +39,19 @@ def test_the_bundle_says_how_many_steps_by_default(tiny: Bundle, tmp_path: Path)
     assert plan.manifest.steps == tiny.manifest.refinement.default_steps
     assert sorted(path.name for path in plan.folder.iterdir()) == [
         SUMS,
+        "goods.csv",
         "model.onnx",
         "plan.json",
     ]
+
+
+def test_scores_of_known_goods_hold_for_the_steps_they_were_made_with(tmp_path: Path) -> None:
+    known = [KnownGood("disc", "a" * 64, 0.25), KnownGood("label, large", "b" * 64, None)]
+    bundle = make_tiny_bundle(tmp_path / "bundle", goods=known)
+    assert read_bundle(bundle).goods == known
+    same, other = (build(bundle, tmp_path / f"{steps}", steps=steps) for steps in (None, 2))
+    assert read_goods(same) == known
+    assert read_goods(other) == [replace(good, score=None) for good in known]
 
 
 def test_a_plan_that_answers_otherwise_is_not_kept(

@@ -11,6 +11,7 @@ import onnx
 import pytest
 
 from engine.bundle import GRAPHS, Bundle, PromptTable, read_bundle, write_bundle
+from engine.goods import GOODS
 from engine.sealed import SUMS, seal
 from engine.types import BundleError, InputError
 from tests.engine.tiny import make_tiny_bundle, tiny_manifest
@@ -147,6 +148,20 @@ def test_what_is_no_bundle_is_never_replaced(tiny: Bundle, tmp_path: Path) -> No
 def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     assert read_bundle(make_tiny_bundle(tmp_path / "bundle")).manifest.name == "tiny"
+
+
+def test_a_bundle_older_than_its_goods_knows_none(own_bundle: Path) -> None:
+    (own_bundle / GOODS).unlink()
+    seal(own_bundle)
+    assert read_bundle(own_bundle).goods == ()
+
+
+@pytest.mark.parametrize("text", ["product,sha256,score\na,b,high\n", "product,sha256\na,b\n"])
+def test_goods_that_cannot_be_read_are_named(own_bundle: Path, text: str) -> None:
+    (own_bundle / GOODS).write_text(text, "utf-8")
+    seal(own_bundle)
+    with pytest.raises(BundleError, match=r"goods\.csv is not usable: make .* again"):
+        _ = read_bundle(own_bundle).goods
 
 
 def test_a_failed_write_leaves_nothing(

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
 
 from engine.bundle import PromptTable, PromptWords, write_bundle
+from engine.goods import KnownGood
 from engine.manifest import Backbone, Manifest, Refinement, Size, TextEncoder, Training
 from engine.types import Image
 
@@ -26,11 +27,14 @@ F32, I64, U8 = TensorProto.FLOAT, TensorProto.INT64, TensorProto.UINT8
 
 
 def make_tiny_bundle(
-    folder: Path, products: Sequence[str] = ("disc", "label"), size: int = 64
+    folder: Path,
+    products: Sequence[str] = ("disc", "label"),
+    size: int = 64,
+    goods: Sequence[KnownGood] = (),
 ) -> Path:
     """Write the bundle at ``folder``: pictures of ``size``, maps of half of it."""
     graphs = {"trunk": _trunk(len(products), size), "step": _step(size), "head": _head(size)}
-    write_bundle(folder, tiny_manifest(products, size), graphs, _prompts(products))
+    write_bundle(folder, tiny_manifest(products, size), graphs, _prompts(products), goods)
     return folder
 
 

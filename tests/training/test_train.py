@@ -13,6 +13,7 @@ import torch
 from typer.testing import CliRunner
 
 from engine.bundle import read_bundle
+from engine.files import sha256_of
 from engine.types import InputError
 from inspector.cli import app
 from tests.training.micro import CONFIG, write_goods, write_weights
@@ -66,6 +67,8 @@ def test_train_evaluate_and_resume(data: Path, tmp_path: Path) -> None:
         ranked = [(float(row["score"]), Path(row["path"])) for row in csv.DictReader(file)]
     assert sorted(path for _, path in ranked) == sorted(data.glob("*/train/good/*.png"))
     assert [s for s, _ in ranked] == sorted((s for s, _ in ranked), reverse=True)
+    known = {good.sha256: good.score for good in bundle.goods}
+    assert known == {sha256_of(path): pytest.approx(score, abs=1e-4) for score, path in ranked}
     call = ["dataset", "validate", str(data), "--run", str(tmp_path / "run"), "--json"]
     findings = json.loads(CliRunner().invoke(app, call).stdout)["findings"]
     told = [p for f in findings if "look like none" in f["words"] for p in f["paths"]]

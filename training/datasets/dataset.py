@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.files import sha256_of
 from engine.types import InputError, UnknownProductError
 from training.datasets.folders import VISA_SPLIT, read_btad, read_mvtec, read_visa
 from training.datasets.manifest import NAME as MANIFEST
@@ -93,7 +94,7 @@ def snapshot_sha256(samples: Sequence[Sample], root: Path) -> str:
 def content_sha256(sample: Sample) -> str:
     """Of the picture's file; :class:`InputError` where a manifest says it was another."""
     try:
-        content = hashlib.sha256(sample.path.read_bytes()).hexdigest()
+        content = sha256_of(sample.path)
     except OSError as error:
         raise InputError(f"The picture {sample.path} cannot be read: {error.strerror}.") from error
     if sample.sha256 not in ("", content):
