@@ -33,10 +33,10 @@ def calibrate(
     from calibration.thresholds import calibrate_folder
     from engine.console import progress
     from engine.detector import Detector
-    from engine.goods import read_goods, scores_of
+    from engine.known import read_known, scores_of
 
     with Detector.open(plan, threads) as detector:
-        known = read_goods(plan)
+        known = read_known(plan)
         wanted = [p.strip() for p in products.split(",") if p.strip()] or detector.products
         for product in wanted:
             detector.plan.code(product)  # before the first picture, not after the last
@@ -54,13 +54,21 @@ def calibrate(
         bundle = detector.plan.bundle_sha256
     recipe = Recipe(name=name or out.stem, bundle_sha256=bundle, products=thresholds)
     write_recipe(recipe, out)
+    unaware = [product for product in wanted if not scores_of(known, product)]
+    if unaware:
+        typer.echo(
+            "The plan does not say which good parts taught it: limits that those set are too low "
+            f"({', '.join(unaware)}).",
+            err=True,
+        )
     if as_json:
         typer.echo(recipe.model_dump_json())
         return
     for product, limit in thresholds.items():
         low, high = limit.interval
         taught = f", {limit.taught} of which taught the model" if limit.taught else ""
+        without = f", {limit.left_out} that taught it left out" if limit.left_out else ""
         typer.echo(
             f"{product}: {limit.score:.4g} (95 %: {low:.4g} to {high:.4g}) from {limit.goods} "
-            f"goods{taught}"
+            f"goods{taught}{without}"
         )

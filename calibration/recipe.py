@@ -21,7 +21,8 @@ class Threshold(BaseModel):
 
     ``score`` and ``map`` are in the raw unit of :class:`engine.types.Prediction`;
     ``interval`` is the 95 % confidence interval of the score quantile; ``goods`` is how many
-    good parts it was taken from, ``taught`` how many of them the model was made from;
+    good parts it was taken from, ``taught`` how many of them the model was made from, ``left_out``
+    how many more it was made from, of which nothing says what they score as strangers;
     ``min_area_px`` is the smallest region worth reporting, in pixels of the picture.
     """
 
@@ -33,6 +34,7 @@ class Threshold(BaseModel):
     false_reject_rate: Share
     goods: Annotated[int, Field(ge=1)]
     taught: Annotated[int, Field(ge=0)] = 0
+    left_out: Annotated[int, Field(ge=0)] = 0
     min_area_px: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Where good ends: thresholds from held-out good parts at a wanted false-reject rate.
+"""Where good ends: thresholds from good parts, at a wanted false-reject rate.
 
 Of good parts there are plenty and of defects few, and people can name the share of good parts
 they accept to reject. So the threshold of a product is a quantile of its good scores.
@@ -36,9 +36,12 @@ class Quantile:
     high: float
 
 
-def from_goods(scores: ArrayLike, false_reject_rate: float, taught: int = 0) -> Threshold:
+def from_goods(
+    scores: ArrayLike, false_reject_rate: float, taught: int = 0, left_out: int = 0
+) -> Threshold:
     """The threshold of one product from the raw scores ``(n,)`` of good parts the model does not
-    know, or as it would score them if it did not (``taught`` of them).
+    know, or as it would score them if it did not (``taught`` of them); ``left_out`` more it knows,
+    and nothing says what it would.
 
     The map has the score's unit and the score is a mean of the map's strongest places, so one
     limit serves both: a part over it shows at least one place over it, and never an NG without
@@ -59,6 +62,7 @@ def from_goods(scores: ArrayLike, false_reject_rate: float, taught: int = 0) -> 
         false_reject_rate=false_reject_rate,
         goods=len(goods),
         taught=taught,
+        left_out=left_out,
     )
 
 
@@ -140,7 +144,7 @@ def calibrate_folder(
     detector.plan.code(product)
     new, taught, left_out = [], [], 0
     for path in progress(list_pictures(folder), f"calibrating {product}"):
-        content = sha256_of(path) if known else ""
+        content = sha256_of(path)
         if content not in known:
             new.append(detector.detect(read_picture(path), product).score)
         elif (score := known[content]) is not None:
@@ -148,7 +152,7 @@ def calibrate_folder(
         else:
             left_out += 1
     try:
-        return from_goods([*new, *taught], false_reject_rate, len(taught))
+        return from_goods([*new, *taught], false_reject_rate, len(taught), left_out)
     except InputError as error:
         raise InputError(f"{folder}: {error}{_without(left_out)}") from error
 
@@ -157,8 +161,8 @@ def _without(left_out: int) -> str:
     if not left_out:
         return ""
     return (
-        f" {left_out} more taught the model, and their scores as strangers are not known in this "
-        "plan: build one with the bundle's own refinement steps, or give other good parts."
+        f" {left_out} more taught the model, and what they score as strangers is not known (it is "
+        "of f32 plans with the bundle's own refinement steps): give other good parts."
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.bundle import Bundle, read_bundle
 from engine.fuse import unroll
-from engine.goods import write_goods
+from engine.known import write_known
 from engine.manifest import PlanManifest, Precision, RuntimeName, Size
 from engine.plan import PLAN, write_manifest
 from engine.reference import reference
@@ -66,8 +66,8 @@ def build(
             parity=parity,
         )
         write_manifest(new, manifest)
-        as_scored = steps == opened.manifest.refinement.default_steps
-        write_goods(opened.goods, new, scored=as_scored)
+        as_scored = pinned == "f32" and steps == opened.manifest.refinement.default_steps
+        write_known(opened.goods, new, scored=as_scored)
     return out
 
 

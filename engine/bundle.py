@@ -5,7 +5,7 @@
     step.onnx       x, coarse, condition, film, keep → x_next, logits: one refinement step
     head.onnx       logits, distance, product → map, score
     prompts.json    the words, prompts.npy their embeddings
-    goods.csv       the good parts it was made from (:mod:`engine.goods`)
+    known_goods.csv the good parts it was made from (:mod:`engine.known`)
     SHA256SUMS      of every file
 
 Three graphs and not one, so that a plan may take any number of refinement steps
@@ -23,7 +23,7 @@ import onnx
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from engine.goods import KnownGood, read_goods, write_goods
+from engine.known import KnownGood, read_known, write_known
 from engine.manifest import Manifest, parse
 from engine.sealed import verify, whole_folder
 
@@ -81,8 +81,8 @@ class Bundle:
 
     @cached_property
     def goods(self) -> Sequence[KnownGood]:
-        """The good parts it was made from."""
-        return read_goods(self.folder)
+        """The good parts it was made from; :class:`BundleError` where their file is damaged."""
+        return read_known(self.folder)
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -114,7 +114,7 @@ def write_bundle(
         words = {product: words.model_dump() for product, words in prompts.words.items()}
         _write_text(new / "prompts.json", json.dumps(words, indent=2, ensure_ascii=False))
         np.save(new / "prompts.npy", prompts.embeddings, allow_pickle=False)
-        write_goods(goods, new)
+        write_known(goods, new)
     return read_bundle(folder)
 
 

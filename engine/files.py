@@ -29,6 +29,9 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 
 def sha256_of(path: Path) -> str:
-    """Of the file's bytes; OSError where it cannot be read."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Of the file's bytes; :class:`InputError` where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error

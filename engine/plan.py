@@ -1,7 +1,7 @@
 """The plan: a folder made from a bundle for one runtime, on the machine that will run it.
 
-``plan.json`` (:class:`engine.manifest.PlanManifest`), the runtime's own files, ``goods.csv`` as in
-the bundle, ``SHA256SUMS``.
+``plan.json`` (:class:`engine.manifest.PlanManifest`), the runtime's own files, the good parts that
+the model knows (:mod:`engine.known`), ``SHA256SUMS``.
 """
 
 from dataclasses import dataclass

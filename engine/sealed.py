@@ -100,5 +100,5 @@ def _names(folder: Path) -> list[str]:
 def _is_intact(path: Path, digest: str) -> bool:
     try:
         return sha256_of(path) == digest
-    except OSError:  # a bad sector, a link to nowhere: as good as edited
+    except InputError:  # a bad sector, a link to nowhere: as good as edited
         return False

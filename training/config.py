@@ -171,7 +171,7 @@ class TrainConfig(Frozen):
     """Share of those that carry no anomaly, so that the segmentor meets unspoilt parts too."""
     damage: DamageConfig = DamageConfig()
     held_out: Share = 0.15
-    """Share of the goods kept from bank and training, to set scales."""
+    """Share of the goods kept from training, to set scales and choose the steps of refinement."""
     batch: Count = 16
     segmentor_steps: Count = 2600
     refiner_steps: Annotated[int, Field(ge=0)] = 700

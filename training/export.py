@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors import safe_open
 
 from engine.bundle import PromptTable, PromptWords, write_bundle
-from engine.goods import KnownGood
+from engine.known import KnownGood
 from engine.manifest import Backbone, Manifest, Refinement, Size, TextEncoder, Training
 from training.graphs import export_graphs
 from training.model.promptmad import PromptMAD

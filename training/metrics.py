@@ -54,7 +54,7 @@ def _ranking(
 
 def auroc_error(auroc: float, good: int, bad: int) -> float:
     """One standard error of an AUROC over that many good and bad ones, were others drawn like them:
-    Hanley and McNeil, Radiology 1982. Products differ by less than it by luck alone."""
+    Hanley and McNeil, Radiology 1982. 0 where all are told apart, which is no certainty."""
     two_bad, two_good = auroc / (2 - auroc), 2 * auroc**2 / (1 + auroc)
     spread = (bad - 1) * (two_bad - auroc**2) + (good - 1) * (two_good - auroc**2)
     return float(np.sqrt((auroc * (1 - auroc) + spread) / (good * bad)))

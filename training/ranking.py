@@ -1,19 +1,22 @@
 """How strange the good parts find one another, once a model is trained."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
 
-from engine.goods import KnownGood
+from engine.known import KnownGood
 from training.datasets.dataset import content_sha256
 from training.datasets.sample import Sample
 from training.datasets.suspects import Ranked
 from training.model.promptmad import PromptMAD
 from training.pictures import Good
+from training.prepare import spread
 from training.report import Report
 from training.rows import stacked
 
-MOST_GOODS = 2000  # are ranked, spread over all: more take minutes
+MOST_GOODS = 2000  # are ranked, of all products: more take minutes
+LEAST_GOODS = 50  # of each, however many products there are
 
 
 @torch.no_grad()
@@ -35,7 +38,20 @@ def rank(
     return sorted(ranked, key=lambda r: -r.score)
 
 
+def some_of_each(goods: Sequence[Good]) -> list[Good]:
+    """As many of each product as there is time for."""
+    products = sorted({good.product for good in goods})
+    most = max(LEAST_GOODS, MOST_GOODS // len(products))
+    return [g for p in products for g in spread([g for g in goods if g.product == p], most)]
+
+
 def as_known(ranked: Sequence[Ranked], samples: Sequence[Sample]) -> list[KnownGood]:
-    """All goods, for the bundle; those that were not ranked have no score."""
-    scores = {r.path: r.score for r in ranked}
-    return [KnownGood(s.product, content_sha256(s), scores.get(s.path)) for s in samples]
+    """All goods, for the bundle. Those that were not ranked have no score, nor has one that is
+    there twice: its twin vouches for it."""
+    scores = {(r.product, r.path): r.score for r in ranked}
+    files = [(s.product, content_sha256(s)) for s in samples]
+    twice = {file for file, count in Counter(files).items() if count > 1}
+    return [
+        KnownGood(*file, None if file in twice else scores.get((sample.product, sample.path)))
+        for file, sample in zip(files, samples, strict=True)
+    ]

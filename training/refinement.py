@@ -77,7 +77,7 @@ def measure_steps(
 
 
 def _look(model: PromptMAD, image: Image, good: Good, choices: Sequence[int]) -> _Look:
-    """At a picture of that good part, which the banks do not know."""
+    """At a picture of that good part, whose own tokens the banks leave out."""
     product, own = torch.tensor([good.product]), torch.tensor([good.id])
     coarse = model.look(stacked([image]), product, leave_out=own)
     logits = {steps: model.finished(coarse, steps).cpu() for steps in choices}

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from engine.files import sha256_of
 from engine.pictures import list_pictures
 from engine.types import InputError
 from training.config import TrainConfig, config_named
@@ -29,24 +30,18 @@ class Given(BaseModel):
     @classmethod
     def file(cls, path: Path | None) -> Self | None:
         """None for None; :class:`InputError` where there is no such file."""
-        return None if path is None else cls(path=path.resolve(), sha256=_sha256(path))
+        if path is not None and not path.is_file():
+            raise InputError(f"There is no file at {path}: name one that is there.")
+        return None if path is None else cls(path=path.resolve(), sha256=sha256_of(path))
 
     @classmethod
     def folder(cls, path: Path | None) -> Self | None:
         """None for None; :class:`InputError` where there is no such folder, or no picture in it."""
         if path is None:
             return None
-        names = (f"{p.relative_to(path).as_posix()} {_sha256(p)}\n" for p in list_pictures(path))
+        names = (f"{p.relative_to(path).as_posix()} {sha256_of(p)}\n" for p in list_pictures(path))
         digest = hashlib.sha256("".join(names).encode()).hexdigest()
         return cls(path=path.resolve(), sha256=digest)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"There is no file at {path}: {error.strerror}.") from error
 
 
 def path_of(given: Given | None) -> Path | None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from engine.goods import KnownGood
+from engine.known import KnownGood
 from engine.types import Image, InputError
 from training.axes import fit_axes
 from training.cache import FeatureCache
@@ -22,10 +22,10 @@ from training.kept_words import encoder_of
 from training.model.backbone import load_backbone
 from training.model.promptmad import PromptMAD
 from training.pictures import Pictures
-from training.prepare import Goods, fill_prompt, read_goods, spread
+from training.prepare import Goods, fill_prompt, read_goods
 from training.processes import launched, told_once
 from training.prompts import build_table
-from training.ranking import MOST_GOODS, as_known, rank
+from training.ranking import as_known, rank, some_of_each
 from training.refinement import fewest, measure_steps
 from training.report import Report
 from training.rows import Batch, RowMaker, Rows
@@ -79,10 +79,11 @@ def train(run: Run, report: Report, fabric: Fabric | None = None) -> Path:
 def settle(
     model: PromptMAD, goods: Goods, samples: Sequence[Sample], run: Run, report: Report
 ) -> list[KnownGood]:
-    """What the weights are followed by: scales, a ranking of the goods, the model on disk."""
+    """What the weights are followed by: scales, a ranking of the goods, the model on disk. Returns
+    the goods as a bundle lists them."""
     report("setting scales", 0.0, "")
     fit_scales(model, goods.held_out)
-    ranked = rank(model, spread(goods.every, MOST_GOODS), samples, report)
+    ranked = rank(model, some_of_each(goods.every), samples, report)
     write_ranked(ranked, run.folder)
     save_tensors(model.state_dict(), run.model, {STEPS: str(model.steps)})
     report("exporting the bundle", 0.0, "")

@@ -12,7 +12,7 @@ from calibration.recipe import read_recipe
 from engine.build import build
 from engine.bundle import read_bundle
 from engine.files import sha256_of
-from engine.goods import KnownGood
+from engine.known import KnownGood
 from engine.types import InputError, UnknownProductError
 from tests.engine.test_pictures import save
 from tests.engine.tiny import grey_picture, make_tiny_bundle
@@ -59,6 +59,8 @@ def test_without_products_all_are_calibrated(line: Path, tmp_path: Path) -> None
     disc, label = done.stdout.splitlines()
     assert disc.startswith("disc: ")
     assert disc.endswith("from 12 goods")
+    assert "does not say which good parts taught it" in done.stderr
+    assert "(disc)" in done.stderr
     assert label.endswith("from 12 goods, 1 of which taught the model")
 
 

@@ -152,7 +152,7 @@ def test_parts_that_taught_the_model_count_as_strangers_or_not_at_all(tmp_path: 
         limit = calibrate_folder(detector, tmp_path, "disc", 0.1, known={first: 9.0})
         assert (limit.score, limit.goods, limit.taught) == (9.0, 14, 1)
         limit = calibrate_folder(detector, tmp_path, "disc", 0.1, known={first: None})
-        assert (limit.goods, limit.taught) == (13, 0)
+        assert (limit.goods, limit.taught, limit.left_out) == (13, 0, 1)
         with pytest.raises(InputError, match=r"1 good parts say too little.* 13 more taught"):
             calibrate_folder(detector, tmp_path, "disc", 0.1, known=dict.fromkeys(others))
 

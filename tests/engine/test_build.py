@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from engine.build import build, cloud_pictures, difference
 from engine.bundle import Bundle, read_bundle
 from engine.fuse import unroll
-from engine.goods import KnownGood, read_goods
+from engine.known import KnownGood, read_known
 from engine.manifest import Size
 from engine.plan import read_plan
 from engine.sealed import SUMS
@@ -39,7 +39,7 @@ def test_the_bundle_says_how_many_steps_by_default(tiny: Bundle, tmp_path: Path)
     assert plan.manifest.steps == tiny.manifest.refinement.default_steps
     assert sorted(path.name for path in plan.folder.iterdir()) == [
         SUMS,
-        "goods.csv",
+        "known_goods.csv",
         "model.onnx",
         "plan.json",
     ]
@@ -50,8 +50,10 @@ def test_scores_of_known_goods_hold_for_the_steps_they_were_made_with(tmp_path: 
     bundle = make_tiny_bundle(tmp_path / "bundle", goods=known)
     assert read_bundle(bundle).goods == known
     same, other = (build(bundle, tmp_path / f"{steps}", steps=steps) for steps in (None, 2))
-    assert read_goods(same) == known
-    assert read_goods(other) == [replace(good, score=None) for good in known]
+    assert read_known(same) == known
+    assert read_known(other) == [replace(good, score=None) for good in known]
+    rough = build(bundle, tmp_path / "bf16", precision="bf16")
+    assert read_known(rough) == read_known(other)
 
 
 def test_a_plan_that_answers_otherwise_is_not_kept(

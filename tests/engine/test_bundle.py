@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from engine.bundle import GRAPHS, Bundle, PromptTable, read_bundle, write_bundle
-from engine.goods import GOODS
+from engine.known import KNOWN
 from engine.sealed import SUMS, seal
 from engine.types import BundleError, InputError
 from tests.engine.tiny import make_tiny_bundle, tiny_manifest
@@ -151,16 +151,19 @@ def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
 
 
 def test_a_bundle_older_than_its_goods_knows_none(own_bundle: Path) -> None:
-    (own_bundle / GOODS).unlink()
+    (own_bundle / KNOWN).unlink()
     seal(own_bundle)
     assert read_bundle(own_bundle).goods == ()
 
 
-@pytest.mark.parametrize("text", ["product,sha256,score\na,b,high\n", "product,sha256\na,b\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["product,sha256,score\na,b,high\n", "product,sha256\na,b\n", "product,sha256,score\na,b\n"],
+)
 def test_goods_that_cannot_be_read_are_named(own_bundle: Path, text: str) -> None:
-    (own_bundle / GOODS).write_text(text, "utf-8")
+    (own_bundle / KNOWN).write_text(text, "utf-8")
     seal(own_bundle)
-    with pytest.raises(BundleError, match=r"goods\.csv is not usable: make .* again"):
+    with pytest.raises(BundleError, match=r"known_goods\.csv is not usable: make .* again"):
         _ = read_bundle(own_bundle).goods
 
 

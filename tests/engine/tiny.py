@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
 
 from engine.bundle import PromptTable, PromptWords, write_bundle
-from engine.goods import KnownGood
+from engine.known import KnownGood
 from engine.manifest import Backbone, Manifest, Refinement, Size, TextEncoder, Training
 from engine.types import Image
 

@@ -63,6 +63,7 @@ def test_the_others_are_judged_as_before(base: Path, tmp_path: Path) -> None:
     assert bundle.manifest.training.pictures == 8 + 12
     assert bundle.goods[:8] == read_bundle(base / "bundle").goods
     assert [good.product for good in bundle.goods[8:]] == [GEAR] * 12
+    assert all(good.score for good in bundle.goods[8:])
     assert bundle.manifest.backbone == read_bundle(base / "bundle").manifest.backbone
     assert "a gear wheel with rust" in bundle.prompts.words[GEAR].abnormal
 

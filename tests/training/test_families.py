@@ -1,5 +1,8 @@
 """The three families, and what each switch takes away."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
@@ -8,6 +11,9 @@ from tests.training.micro import MODEL, SIDE, micro_model
 from training.config import CONFIGS, FAMILIES, SIZES, ModelConfig, config_named
 from training.model.picture import Picture, medoid
 from training.model.promptmad import PromptMAD
+from training.pictures import Good
+from training.prepare import Goods, fill_prompt
+from training.rows import stacked
 from training.stages import SegmentStage
 
 
@@ -109,6 +115,17 @@ def test_the_published_prompt_is_the_same_picture_for_every_query() -> None:
     torch.testing.assert_close(found.tokens[0], prompt.tokens[1].float())
     torch.testing.assert_close(found.tokens[4], prompt.tokens[0].float())
     assert not found.away.any()
+
+
+@torch.no_grad()
+def test_the_prompt_picture_is_none_of_those_kept_back() -> None:
+    model = _model(prompt="picture")
+    draw = np.random.default_rng(0).integers
+    goods = [Good(i, 0, draw(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)) for i in range(4)]
+    goods[1:] = [replace(good, image=goods[1].image) for good in goods[1:]]  # the medoid, thrice
+    fill_prompt(model, Goods(goods[:1], goods[1:]), 0)
+    own = model.features(stacked([goods[0].image])).tokens[0]
+    torch.testing.assert_close(model.prompt.tokens[0], own.half())
 
 
 def test_the_medoid_is_the_most_usual_picture() -> None:

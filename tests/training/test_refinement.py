@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.training.micro import SIDE, micro_model, write_goods
 from training.datasets.dataset import read_dataset
-from training.model.promptmad import PromptMAD
+from training.model.promptmad import Coarse, PromptMAD
 from training.prepare import read_goods
 from training.refinement import Quality, fewest, measure_steps
 
@@ -39,6 +40,24 @@ def test_a_refiner_that_ruins_the_map_is_left_out(
         quality = _quality(tmp_path, model)
     assert quality[0].mean > quality[1].mean
     assert fewest(quality) == 0
+
+
+def test_a_part_is_measured_beside_a_bank_without_its_own_tokens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    look = PromptMAD.look
+
+    def spied(model: PromptMAD, image: Tensor, product: Tensor, leave_out: Tensor) -> Coarse:
+        asked.append(int(leave_out))
+        return look(model, image, product, leave_out)
+
+    monkeypatch.setattr(PromptMAD, "look", spied)
+    samples = read_dataset(write_goods(tmp_path, "a", 20)).train_goods(["a"])
+    held_out = read_goods(samples, SIDE, 0.5, 0).held_out
+    measure_steps(micro_model(1), held_out, 0)
+    own = [good.id for good in held_out]
+    assert sorted(asked) == sorted([*own, *own])  # as it is, and spoilt
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -11,8 +12,9 @@ from tests.training.micro import SIDE, micro_model, write_goods
 from training.datasets.dataset import read_dataset
 from training.datasets.suspects import Ranked, suspicious, write_ranked
 from training.datasets.validate import strange_goods
+from training.pictures import Good
 from training.prepare import fill_prompt, read_goods
-from training.ranking import rank
+from training.ranking import as_known, rank, some_of_each
 
 
 def test_a_bad_part_in_the_bank_does_not_vouch_for_itself(tmp_path: Path) -> None:
@@ -31,6 +33,22 @@ def test_a_bad_part_in_the_bank_does_not_vouch_for_itself(tmp_path: Path) -> Non
     ranked = rank(model, goods.every, samples, lambda *_: None)
     assert ranked[0].path == bad
     assert ranked[0].score > 1.5 * ranked[1].score
+
+
+def test_a_part_that_is_there_twice_has_no_strangers_score(tmp_path: Path) -> None:
+    samples = read_dataset(write_goods(tmp_path, "a")).train_goods(["a"])
+    first, second, third = samples[:3]
+    second.path.write_bytes(first.path.read_bytes())
+    known = as_known([Ranked("a", s.path, 0.5) for s in (first, second)], (first, second, third))
+    assert [good.score for good in known] == [None, None, None]
+    assert as_known([Ranked("a", third.path, 0.5)], [third])[0].score == 0.5
+
+
+def test_few_goods_of_a_product_are_ranked_beside_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.ranking.MOST_GOODS", 80)
+    goods = [Good(i, int(i >= 500), np.zeros((1, 1, 3), np.uint8)) for i in range(520)]
+    ranked = some_of_each(goods)
+    assert [sum(g.product == p for g in ranked) for p in range(2)] == [50, 20]
 
 
 def test_the_strange_ones_are_told_by_product(tmp_path: Path) -> None:

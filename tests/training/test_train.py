@@ -14,10 +14,12 @@ from typer.testing import CliRunner
 
 from engine.bundle import read_bundle
 from engine.files import sha256_of
+from engine.pictures import read_picture
 from engine.types import InputError
 from inspector.cli import app
 from tests.training.micro import CONFIG, write_goods, write_weights
 from training.config import CONFIGS
+from training.evaluate import planned
 from training.prompts import ClipEncoder, HashEncoder, build_table
 from training.run import load_tensors, open_run
 from training.spec import make_spec
@@ -69,6 +71,9 @@ def test_train_evaluate_and_resume(data: Path, tmp_path: Path) -> None:
     assert [s for s, _ in ranked] == sorted((s for s, _ in ranked), reverse=True)
     known = {good.sha256: good.score for good in bundle.goods}
     assert known == {sha256_of(path): pytest.approx(score, abs=1e-4) for score, path in ranked}
+    with planned(bundle.folder, None) as detector:
+        own = [detector.detect(read_picture(p), p.parts[-4]).score for _, p in ranked]
+    assert np.mean(own) < np.mean([score for score, _ in ranked])  # each finds itself in the bank
     call = ["dataset", "validate", str(data), "--run", str(tmp_path / "run"), "--json"]
     findings = json.loads(CliRunner().invoke(app, call).stdout)["findings"]
     told = [p for f in findings if "look like none" in f["words"] for p in f["paths"]]

@@ -93,10 +93,7 @@ def snapshot_sha256(samples: Sequence[Sample], root: Path) -> str:
 
 def content_sha256(sample: Sample) -> str:
     """Of the picture's file; :class:`InputError` where a manifest says it was another."""
-    try:
-        content = sha256_of(sample.path)
-    except OSError as error:
-        raise InputError(f"The picture {sample.path} cannot be read: {error.strerror}.") from error
+    content = sha256_of(sample.path)
     if sample.sha256 not in ("", content):
         raise InputError(
             f"{sample.path} is not the file that {MANIFEST} froze: put that one back, or freeze "

@@ -116,11 +116,9 @@ def _ranked(judged: list[Judged], auroc: float | None) -> str:
     good = len(judged) - bad
     if auroc is None:
         return "Without both good and defective parts nothing says how well they are told apart."
-    error = percent(auroc_error(auroc, good, bad))
-    return (
-        f"Image AUROC {percent(auroc)} ± {error}, one standard error, by {good} good and {bad} "
-        "defective parts."
-    )
+    error = auroc_error(auroc, good, bad)
+    sure = f" ± {percent(error)}, one standard error," if error else ""
+    return f"Image AUROC {percent(auroc)}{sure} by {good} good and {bad} defective parts."
 
 
 def _at(judged: list[Judged], limit: float | None) -> str:

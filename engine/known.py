@@ -1,10 +1,10 @@
 """The good parts that a model was made from, and what each scores as a stranger.
 
 A part whose tokens lie in the bank finds itself there and scores too low, so that a limit set by
-such scores rejects several times the good parts that were asked for. Training can leave a part out
-of its own verdict and a plan cannot; so the scores travel, one row a picture, in ``goods.csv``:
-product, SHA-256 of the picture's file, raw score at the bundle's own number of refinement steps, or
-nothing where there is none.
+such scores rejects several times the good parts that were asked for. Training can leave a part's
+tokens out of the bank and a plan cannot; so the scores travel, one row a picture, in
+``known_goods.csv``: product, SHA-256 of the picture's file, raw score at the bundle's own number of
+refinement steps, or nothing where there is none.
 """
 
 import csv
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from engine.types import BundleError
 
-GOODS = "goods.csv"
+KNOWN = "known_goods.csv"
 HEADS = ["product", "sha256", "score"]
 
 
@@ -27,24 +27,25 @@ class KnownGood:
     score: float | None
 
 
-def write_goods(goods: Sequence[KnownGood], folder: Path, *, scored: bool = True) -> None:
+def write_known(goods: Sequence[KnownGood], folder: Path, *, scored: bool = True) -> None:
     """Into a folder that is being made; without scores where they would be others."""
-    with (folder / GOODS).open("w", encoding="utf-8", newline="") as file:
+    with (folder / KNOWN).open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(HEADS)
         for good in goods if scored else (replace(good, score=None) for good in goods):
             table.writerow([good.product, good.sha256, "" if good.score is None else good.score])
 
 
-def read_goods(folder: Path) -> Sequence[KnownGood]:
-    """Of a bundle or plan that is verified; none where one older than this file has none."""
-    path = folder / GOODS
+def read_known(folder: Path) -> Sequence[KnownGood]:
+    """Of a bundle or plan that is verified; none where it is older than this file.
+    :class:`BundleError` where the file is not what :func:`write_known` writes."""
+    path = folder / KNOWN
     if not path.is_file():
         return ()
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return [_read(row) for row in csv.DictReader(file)]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         raise BundleError(f"{path} is not usable: make {folder} again.") from error
 
 
@@ -54,5 +55,5 @@ def scores_of(goods: Sequence[KnownGood], product: str) -> Mapping[str, float | 
 
 
 def _read(row: Mapping[str, str]) -> KnownGood:
-    score = float(row["score"]) if row["score"] else None
-    return KnownGood(row["product"], row["sha256"], score)
+    score = row["score"].strip()
+    return KnownGood(row["product"], row["sha256"], float(score) if score else None)
