@@ -214,7 +214,7 @@ def test_a_report_holds_all_that_was_measured(
     assert "Schraube & Mutter" not in html
     assert "recipe&#39;s limit of 0.25" in html
     assert sha256 in html
-    assert re.search(r"Image AUROC [\d.]+ ± [\d.]+, one standard error, by \d+ good and \d+", html)
+    assert re.search(r"Image AUROC [\d.]+.* by \d+ good and \d+ defective", html)
     assert html.count("<figure>") == 4 + 3 + 3 + 3
     assert "http" not in html.replace("data:image", "")  # nothing is fetched from anywhere
     with (tmp_path / "out" / "pictures.csv").open(encoding="utf-8", newline="") as file:
@@ -240,3 +240,10 @@ def test_a_report_holds_all_that_was_measured(
         "pictures.csv",
         "report.html",
     ]
+
+
+def test_an_error_is_told_where_there_is_one() -> None:
+    some = [_judged(label, 0.5) for label in ("good", "good", "dent")]
+    assert page._ranked(some, 0.75).startswith("Image AUROC 75.0 ± ")
+    assert page._ranked(some, 1.0) == "Image AUROC 100.0 by 2 good and 1 defective parts."
+    assert "nothing says" in page._ranked(some[:2], None)
