@@ -36,10 +36,11 @@ def calibrate(
     from engine.known import read_known, scores_of
 
     with Detector.open(plan, threads) as detector:
-        known = read_known(plan)
         wanted = [p.strip() for p in products.split(",") if p.strip()] or detector.products
         for product in wanted:
             detector.plan.code(product)  # before the first picture, not after the last
+        goods = read_known(plan)
+        known = {product: scores_of(goods, product) for product in wanted}
         thresholds = {
             product: calibrate_folder(
                 detector,
@@ -47,15 +48,14 @@ def calibrate(
                 product,
                 false_reject_rate,
                 progress,
-                scores_of(known, product),
+                known[product],
             )
             for product in wanted
         }
         bundle = detector.plan.bundle_sha256
     recipe = Recipe(name=name or out.stem, bundle_sha256=bundle, products=thresholds)
     write_recipe(recipe, out)
-    unaware = [product for product in wanted if not scores_of(known, product)]
-    if unaware:
+    if unaware := [product for product, scores in known.items() if not scores]:
         typer.echo(
             "The plan does not say which good parts taught it: limits that those set are too low "
             f"({', '.join(unaware)}).",

@@ -61,7 +61,8 @@ def fill_prompt(model: PromptMAD, goods: Goods, seed: int) -> None:
     few dozen are all there are, every seventh is missed. A prompt picture is one of the fitted.
     """
     generator, prompt, memory = torch_stream(seed, "bank"), model.prompt, model.memory
-    by_product, fitted = _by_product(goods.every), _by_product(goods.fitted)
+    by_product = of_each(goods.every, MOST_GOODS)
+    fitted = of_each(goods.fitted, MOST_GOODS)
     for product, own in by_product.items():
         if isinstance(prompt, Bank):
             found = _candidates(own, _places(model), generator)
@@ -77,13 +78,6 @@ def fill_prompt(model: PromptMAD, goods: Goods, seed: int) -> None:
         for product, own in by_product.items():
             found = _candidates(own, _bare(model.from_afar), generator)
             _remember(model.context.tokens, product, found, generator)
-
-
-def _by_product(goods: Sequence[Good]) -> dict[int, Sequence[Good]]:
-    return {
-        product: spread([g for g in goods if g.product == product], MOST_GOODS)
-        for product in sorted({g.product for g in goods})
-    }
 
 
 def _choose_picture(model: PromptMAD, prompt: Picture, product: int, goods: Sequence[Good]) -> None:
@@ -113,6 +107,14 @@ def spread(goods: Sequence[Good], most: int) -> Sequence[Good]:
     """At most so many, evenly from first to last: pictures lie in the order they were taken."""
     count = min(most, len(goods))
     return [goods[i * len(goods) // count] for i in range(count)]
+
+
+def of_each(goods: Sequence[Good], most: int) -> dict[int, Sequence[Good]]:
+    """By product, :func:`spread`."""
+    return {
+        product: spread([g for g in goods if g.product == product], most)
+        for product in sorted({g.product for g in goods})
+    }
 
 
 class _Candidates(NamedTuple):

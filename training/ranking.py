@@ -11,7 +11,7 @@ from training.datasets.sample import Sample
 from training.datasets.suspects import Ranked
 from training.model.promptmad import PromptMAD
 from training.pictures import Good
-from training.prepare import spread
+from training.prepare import of_each
 from training.report import Report
 from training.rows import stacked
 
@@ -40,9 +40,9 @@ def rank(
 
 def some_of_each(goods: Sequence[Good]) -> list[Good]:
     """As many of each product as there is time for."""
-    products = sorted({good.product for good in goods})
-    most = max(LEAST_GOODS, MOST_GOODS // len(products))
-    return [g for p in products for g in spread([g for g in goods if g.product == p], most)]
+    products = len({good.product for good in goods})
+    most = max(LEAST_GOODS, MOST_GOODS // products)
+    return [good for own in of_each(goods, most).values() for good in own]
 
 
 def as_known(ranked: Sequence[Ranked], samples: Sequence[Sample]) -> list[KnownGood]:

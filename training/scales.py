@@ -11,7 +11,7 @@ from torch import Tensor
 
 from training.model.promptmad import Fusion, PromptMAD, enlarge
 from training.pictures import Good
-from training.prepare import spread
+from training.prepare import of_each
 from training.rows import stacked
 
 MOST_GOODS = 200
@@ -21,8 +21,7 @@ STRANGE = 0.98  # of good parts score less, on each map: the score of the next b
 @torch.no_grad()
 def fit_scales(model: PromptMAD, held_out: Sequence[Good]) -> None:
     """Set centre and spread of the model's fusion, per product of the goods."""
-    for product in sorted({g.product for g in held_out}):
-        own = spread([g for g in held_out if g.product == product], MOST_GOODS)
+    for product, own in of_each(held_out, MOST_GOODS).items():
         set_scales(model.fusion, product, torch.cat([_maps(model, good) for good in own]))
 
 
