@@ -134,7 +134,8 @@ def refiners(run: Ended, kinds: Sequence[str]) -> Iterator[Entry]:
         config = run.config(WHOLE, refinement=kind)
         model = run.model(config, [f"{name}." for name in others])
         run.trained(f"refiner-{kind}", model, 1, config)
-        yield Entry(kind, model, {steps: run.scaled(model, steps) for steps in STEPS})
+        choices = [steps for steps in STEPS if steps <= config.model.refinement_steps]
+        yield Entry(kind, model, {steps: run.scaled(model, steps) for steps in choices})
 
 
 @torch.no_grad()
