@@ -222,8 +222,9 @@ def run_lines(name: str, run: Path, data: Path) -> list[str]:
     lines = [line(f"**{name}**", own["steps"], minutes, own["mean"])]
     lines += [line(product, "", "", each) for product, each in own["products"].items()]
     if steps_matter(name):
-        swept = {steps: measured(run, data, steps)["mean"] for steps in STEPS}
-        lines += [line(name, steps, "", each) for steps, each in swept.items()]
+        others = {steps: measured(run, data, steps) for steps in STEPS if steps != own["steps"]}
+        swept = {own["steps"]: own} | others
+        lines += [line(name, steps, "", swept[steps]["mean"]) for steps in sorted(swept)]
     return lines
 
 
