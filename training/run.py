@@ -164,11 +164,14 @@ class Run:
 
 def open_run(folder: Path, spec: RunSpec) -> Run:
     """A new run, or the one already there if it was begun with the same specification."""
-    path, begun = folder / "run.json", (folder / "state.json").is_file()
-    if path.is_file() and begun:
-        _refuse_other(path, spec)
-    elif not path.is_file() and folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: give a new folder with --out.")
+    path = folder / "run.json"
+    begun = folder.is_dir() and any(p.name != path.name for p in folder.iterdir())
+    if begun and not path.is_file():
         raise InputError(f"{folder} is not empty and holds no run: give a new folder with --out.")
+    if begun:
+        _refuse_other(path, spec)
     else:
         _write_text(path, spec.model_dump_json(indent=2))
     return Run(folder, spec)

@@ -84,6 +84,22 @@ def test_the_others_are_judged_as_before(base: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(_scores(third, STRIP, pictures), before, atol=1e-4)
 
 
+def test_what_was_added_is_not_written_over(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.extend.export_bundle", lambda *_: tmp_path)
+    data = write_goods(write_goods(tmp_path / "new", GEAR), "cup")
+    one, other = (("--add-product", name, "--base", base, "--data", data) for name in (GEAR, "cup"))
+    assert _call(*one, "--out", tmp_path / "run")[0] == 0
+    before = (tmp_path / "run" / "model.safetensors").read_bytes()
+    code, said = _call(*other, "--out", tmp_path / "run")
+    assert (code, "holds a run with another data_sha256, products" in said) == (2, True)
+    code, said = _call(*other, "--out", base)
+    assert (code, "holds a run with another base" in said) == (2, True)
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
+    assert _call(*one, "--out", tmp_path / "run")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

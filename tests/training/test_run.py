@@ -245,6 +245,19 @@ def test_a_run_is_not_resumed_with_other_options(tmp_path: Path) -> None:
         open_run(tmp_path / "run", spec(seed=7))
 
 
+def test_what_a_run_fitted_before_its_first_checkpoint_is_not_another_runs(tmp_path: Path) -> None:
+    open_run(tmp_path / "run", spec())
+    (tmp_path / "run" / "prepared.safetensors").touch()
+    with pytest.raises(InputError, match=r"holds a run with another config\.seed"):
+        open_run(tmp_path / "run", spec(seed=9))
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    with pytest.raises(InputError, match="is a file: give a new folder"):
+        open_run(tmp_path / "run", spec())
+
+
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="is not empty and holds no run"):
