@@ -70,6 +70,26 @@ def test_a_mask_of_another_size_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "seen"),
+    [
+        (np.array([0, 255, 0], np.uint8), True),  # green, in any order of the channels
+        (np.array([255, 0, 0, 0], np.uint8), True),  # blue and transparent
+        (np.array([0, 0, 0, 255], np.uint8), False),
+        (np.array(3, np.uint16), True),  # a label of few, in 16 bits
+    ],
+)
+def test_a_mask_is_whatever_is_not_black(tmp_path: Path, values: np.ndarray, seen: bool) -> None:
+    write_parts(tmp_path, train=4, test=1)
+    mask = np.zeros((SIDE, SIDE, *values.shape), values.dtype)
+    mask[10:20, 10:20] = values
+    write(tmp_path / "plate/ground_truth/white spot/000_mask.png", mask)
+    sample = next(s for s in read_dataset(tmp_path).test("plate") if s.is_defective)
+    found = load_mask(sample, SIDE)
+    assert found is not None
+    assert found.sum() == 100 * seen
+
+
+@pytest.mark.parametrize(
     ("line", "words"),
     [
         ("a.png,plate,sometimes,good,,,", r"line 3, split: .*'train' or 'test'"),

@@ -22,7 +22,7 @@ from engine.pictures import read_picture
 from engine.types import InputError, Mask
 from training.datasets.dataset import Dataset
 from training.datasets.manifest import Row
-from training.datasets.sample import GOOD, Sample, Split, name_below
+from training.datasets.sample import GOOD, Sample, Split, name_below, read_mask
 from training.report import Report
 
 LABEL = "promptmad_label"
@@ -130,7 +130,7 @@ def _regions(sample: Sample) -> Iterator[dict[str, Any]]:
     """Every 8-connected region of the mask: its run lengths, area in px and box (x, y, w, h)."""
     if sample.mask_path is None:
         return
-    mask = (read_picture(sample.mask_path)[..., 0] > 0).astype(np.uint8)
+    mask = read_mask(sample.mask_path).astype(np.uint8)
     count, regions = cv2.connectedComponents(mask, connectivity=8)
     for i in range(1, count):
         runs = rle.encode(np.asfortranarray(regions == i).astype(np.uint8))

@@ -72,11 +72,20 @@ def load_mask(sample: Sample, side: int) -> Mask | None:
         return np.zeros((side, side), bool)
     if sample.mask_path is None:
         return None
-    mask = read_picture(sample.mask_path)[..., 0]
+    mask = read_mask(sample.mask_path)
     picture = read_picture(sample.path)
     if mask.shape != picture.shape[:2]:
         raise InputError(
             f"The mask {sample.mask_path} is {mask.shape[1]}×{mask.shape[0]}, its picture "
             f"{picture.shape[1]}×{picture.shape[0]}: make them the same size."
         )
-    return cv2.resize(mask, (side, side), interpolation=cv2.INTER_NEAREST) > 0
+    near = cv2.resize(mask.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
+    return near > 0
+
+
+def read_mask(path: Path) -> Mask:
+    """``(H, W)``: whatever is not black, in any channel and any number of bits."""
+    read_picture(path)  # which says what is wrong with a file
+    content = np.frombuffer(path.read_bytes(), np.uint8)
+    values = cv2.imdecode(content, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    return np.asarray(values.any(-1), bool)

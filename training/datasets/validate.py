@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from engine.pictures import read_picture
 from engine.types import InputError
 from training.datasets.copies import Pair, exact_copies, near_copies
 from training.datasets.dataset import Dataset
 from training.datasets.looks import Look, look_at
-from training.datasets.sample import FEWEST_GOODS, Sample, name_below
+from training.datasets.sample import FEWEST_GOODS, Sample, name_below, read_mask
 from training.datasets.suspects import suspicious
 from training.report import Report
 
@@ -76,8 +75,8 @@ class _Check:
         path = look.sample.mask_path
         if path is None:
             return
-        mask = read_picture(path)
-        height, width = mask.shape[:2]
+        mask = read_mask(path)
+        height, width = mask.shape
         if (width, height) != (look.width, look.height):
             yield self._error(
                 f"The mask {self._name(path)} is {width}×{height}, its picture "
