@@ -52,7 +52,8 @@ class ModelConfig(Frozen):
     memory_dim: Count = 96
     context_px: Annotated[int, Field(ge=0, multiple_of=32)] = 0
     """Side of a second, smaller look at the picture, at which another memory of that size says how
-    strange larger things are. None, or none smaller than the picture: no second look."""
+    strange larger things are. None, or none smaller than the picture: no second look; nor with a
+    ViT, which sees pictures of one size, and all of one at once."""
     width: Count = 96
     heads: Count = 4
     encoder_layers: Count = 1

@@ -82,6 +82,17 @@ def test_a_second_look_is_smaller_and_needs_a_memory() -> None:
         ModelConfig(context_px=128)
 
 
+def test_a_vit_looks_once() -> None:
+    """It sees all of a picture at once, and only pictures of its own size."""
+    settings = MODEL.model_dump() | {"memory_tokens": 8, "context_px": 32}
+    settings["backbone"] = {"name": "vit_tiny_patch16_224"}
+    config = ModelConfig.model_validate(settings)
+    model = micro_model(config=config)
+    assert model.context is None
+    image = torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8)
+    assert model.look(image, torch.tensor([0])).logit.shape == (1, 1, SIDE // 4, SIDE // 4)
+
+
 def test_a_second_look_changes_no_other_bank(goods: list[Good]) -> None:
     one, two = _with_memory(), _with_memory(context_px=SIDE // 2)
     for model in (one, two):

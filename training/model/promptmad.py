@@ -180,7 +180,7 @@ class PromptMAD(nn.Module):
         self.detail = Axes(backbone.channels[0], config.detail_dim)
         self.prompt = _prompt(config, len(prompts))
         self.memory = Memory(config, backbone, len(prompts)) if config.memory_tokens else None
-        afar = config.afar_px
+        afar = config.afar_px if backbone.patch is None else None
         self.context = Memory(config, backbone, len(prompts), afar) if afar else None
         self.words: nn.Module | None = Words(prompts, config.width) if config.text else None
         self.reconstructor = Reconstructor(config) if config.reconstruction else None
