@@ -14,6 +14,7 @@ from tests.training.photographs import (
     as_manifest,
     as_visa,
     call,
+    findings,
     photograph,
     write,
     write_parts,
@@ -105,6 +106,21 @@ def test_a_manifest_that_is_wrong_names_the_line(tmp_path: Path, line: str, word
         read_dataset(tmp_path)
 
 
+def test_a_table_that_excel_saved_is_told(tmp_path: Path) -> None:
+    row = "path,product,split,label,mask\na.png,Tür,train,good,\n"
+    (tmp_path / "manifest.csv").write_text(row, encoding="latin-1")
+    with pytest.raises(InputError, match=r"manifest\.csv is not UTF-8 .*: save it as CSV UTF-8"):
+        read_dataset(tmp_path)
+
+
+def test_a_line_of_visas_table_that_is_cut_is_told(tmp_path: Path) -> None:
+    as_visa(write_parts(tmp_path, train=4, test=1))
+    with (tmp_path / "split_csv" / "1cls.csv").open("a", encoding="utf-8") as table:
+        table.write("plate,train,normal")
+    with pytest.raises(InputError, match=r"1cls\.csv, line 8, says nothing of image"):
+        read_dataset(tmp_path)
+
+
 def test_a_frozen_set_keeps_its_hash_and_notices_a_changed_picture(tmp_path: Path) -> None:
     write_parts(tmp_path, train=5, test=1)
     before = _hash(read_dataset(tmp_path))
@@ -112,7 +128,8 @@ def test_a_frozen_set_keeps_its_hash_and_notices_a_changed_picture(tmp_path: Pat
     table.parent.mkdir()
     said = call("snapshot", tmp_path, "--out", table)
     assert said.exit_code == 0
-    assert f"A bundle trained on all of them names {before}." in said.stdout
+    there = _hash(read_dataset(table.parent))  # pictures have other names as seen from there
+    assert f"trained on all of them, from {table.parent}, names {there}." in said.stdout
     frozen = read_dataset(table.parent)
     assert len(frozen.samples) == 7
     assert all(len(s.sha256) == 64 for s in frozen.samples)
@@ -121,6 +138,17 @@ def test_a_frozen_set_keeps_its_hash_and_notices_a_changed_picture(tmp_path: Pat
     write(tmp_path / "plate/train/good/002.png", photograph(77))
     with pytest.raises(InputError, match=r"002\.png is not the file that manifest\.csv froze"):
         _hash(frozen)
+
+    # Freezing again takes pictures as they are, and tells of those that the table leaves out.
+    write(tmp_path / "plate/train/good/009.png", photograph(78))
+    said = call("snapshot", tmp_path)
+    assert said.exit_code == 0, said.output
+    assert "1 of them are other files than were frozen before." in said.stdout
+    assert "1 pictures in the folders are not in that table" in said.stdout
+    assert _hash(read_dataset(tmp_path)) != before
+    assert any("1 pictures are not in the manifest" in f.words for f in findings(tmp_path))
+    (tmp_path / "manifest.csv").unlink()
+    assert "8 pictures" in call("snapshot", tmp_path).stdout
 
 
 def _hash(dataset: Dataset) -> str:

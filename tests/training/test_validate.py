@@ -49,9 +49,27 @@ def _resave_into_test(home: Path) -> None:
     write(home / "test/good/copy.jpg", cv2.flip(bright, 1))
 
 
+def _keep_sixteen_bits(home: Path) -> None:
+    write(home / "train/good/005.png", photograph(5).astype(np.uint16) * 257)
+
+
+def _make_transparent(home: Path) -> None:
+    solid = np.full((SIDE, SIDE), 255, np.uint8)
+    write(home / "train/good/006.png", np.dstack([photograph(6), solid]))
+
+
 @pytest.mark.parametrize(
     ("spoil", "severity", "words"),
     [
+        (_keep_sixteen_bits, "warning", r"Most pictures have 8 bits, 1 have 16 bits: .*005\.png"),
+        (_make_transparent, "warning", r"8 bits, 1 have 8 bits and transparency: .*006\.png"),
+        (
+            lambda home: write(
+                home / "ground_truth/white spot/002.png", np.full((SIDE, SIDE), 255, np.uint8)
+            ),
+            "error",
+            r"1 masks are named after no picture: .*002\.png",
+        ),
         (_truncate, "error", r"003\.png is no picture, or a truncated one"),
         (
             lambda home: write(home / "train/good/001.png", np.full((SIDE, SIDE, 3), 9, np.uint8)),
@@ -194,3 +212,12 @@ def test_flat_pictures_of_other_sizes_are_not_the_same(tmp_path: Path) -> None:
 
 def _copy_again(path: Path, to: Path) -> None:
     to.write_bytes(path.read_bytes())
+
+
+def test_copies_between_products_are_told(tmp_path: Path) -> None:
+    write_parts(tmp_path, "cup", train=50, test=3)
+    write_parts(tmp_path, "plate", train=0, test=3)
+    for i in range(50):
+        write(tmp_path / f"plate/train/good/{i:03}.png", photograph(5000 + i))
+    told = [f for f in findings(tmp_path) if "another product's" in f.words]
+    assert [(f.product, len(f.paths)) for f in told] == [("plate", 6)]

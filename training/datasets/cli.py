@@ -55,18 +55,31 @@ def snapshot(
     ] = None,
 ) -> None:
     """Freeze a data set: a manifest.csv with every picture's hash, which training checks."""
-    from training.datasets.dataset import read_dataset, snapshot_sha256
-    from training.datasets.manifest import NAME, write_manifest
+    from training.datasets.dataset import Dataset, read_dataset, snapshot_sha256
+    from training.datasets.manifest import NAME, as_samples, write_manifest
     from training.datasets.snapshot import frozen
+    from training.datasets.strays import unnamed
 
     read = read_dataset(data)
     products = read.chosen([])
     table = out or data / NAME
     with progress() as report:
-        write_manifest(table, list(frozen(read, table.parent, report)))
-        goods = snapshot_sha256(read.train_goods(products), data)
-    typer.echo(f"{table}: {len(read.samples)} pictures of {', '.join(products)}")
-    typer.echo(f"A bundle trained on all of them names {goods}.")
+        rows = list(frozen(read, table.parent, report))
+    changed = sum(
+        s.sha256 not in ("", row.sha256) for s, row in zip(read.samples, rows, strict=True)
+    )
+    write_manifest(table, rows)
+    again = Dataset(table.parent, "manifest", tuple(as_samples(rows, table.parent)))
+    goods = snapshot_sha256(again.train_goods(products), table.parent)
+    typer.echo(f"{table}: {len(rows)} pictures of {', '.join(products)}")
+    if changed:
+        typer.echo(f"{changed} of them are other files than were frozen before.")
+    if left := unnamed(read):
+        typer.echo(
+            f"{len(left)} pictures in the folders are not in that table, as they were not before: "
+            f"the first is {left[0].path}. To freeze the folders as they are, take it away first."
+        )
+    typer.echo(f"A bundle trained on all of them, from {table.parent}, names {goods}.")
 
 
 @dataset.command()

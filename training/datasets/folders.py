@@ -4,13 +4,13 @@ MVTec-AD: Bergmann et al., IJCV 2021. BTAD: Mishra et al., ISIE 2021. VisA: Zou 
 whose split is a table beside the pictures.
 """
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from engine.pictures import pictures_below
 from engine.types import InputError
+from training.datasets.manifest import table_of
 from training.datasets.sample import GOOD, Sample, Split
 
 VISA_SPLIT = PurePosixPath("split_csv/1cls.csv")
@@ -41,15 +41,14 @@ def read_btad(root: Path) -> Iterator[Sample]:
 
 def read_visa(root: Path) -> Iterator[Sample]:
     """``split_csv/1cls.csv`` names pictures and masks; a defect's label is "anomaly"."""
-    with (root / VISA_SPLIT).open(newline="", encoding="utf-8-sig") as file:
-        table = csv.DictReader(file)
-        if missing := set(VISA_COLUMNS) - set(table.fieldnames or ()):
-            raise InputError(f"{root / VISA_SPLIT} lacks the columns {', '.join(sorted(missing))}.")
-        for row in table:
-            split: Split = "train" if row["split"] == "train" else "test"
-            mask = root / row["mask"] if row["mask"] else None
-            label = GOOD if row["label"] == "normal" else row["label"]
-            yield Sample(root / row["image"], row["object"], split, label, mask)
+    for number, row in table_of(root / VISA_SPLIT):
+        if missing := [name for name in VISA_COLUMNS if not row.get(name) and name != "mask"]:
+            where = f"{root / VISA_SPLIT}, line {number}"
+            raise InputError(f"{where}, says nothing of {', '.join(missing)}. Mend the table.")
+        split: Split = "train" if row["split"] == "train" else "test"
+        mask = root / row["mask"] if row.get("mask") else None
+        label = GOOD if row["label"] == "normal" else row["label"]
+        yield Sample(root / row["image"], row["object"], split, label, mask)
 
 
 def _read(root: Path, names: _Names) -> Iterator[Sample]:

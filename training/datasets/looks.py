@@ -2,8 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
+import numpy as np
 
 from engine.pictures import read_picture
 from training.datasets.copies import Print, fingerprint
@@ -20,6 +22,7 @@ class Look:
     width: int
     height: int
     is_grey: bool
+    depth: str
     is_blank: bool
     pixels: str
     print: Print
@@ -37,7 +40,15 @@ def look_at(sample: Sample) -> Look:
         width=image.shape[1],
         height=image.shape[0],
         is_grey=bool((image == image[..., :1]).all()),
+        depth=_depth(sample.path),
         is_blank=float(cv2.meanStdDev(image)[1].max()) < BLANK,
         pixels=hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest(),
         print=fingerprint(image),
     )
+
+
+def _depth(path: Path) -> str:
+    """What a reader turns into three times eight bits, in words."""
+    values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    transparent = values.ndim == 3 and values.shape[2] == 4
+    return f"{8 * values.itemsize} bits" + transparent * " and transparency"

@@ -5,7 +5,7 @@ source. Paths are relative to the table's folder, or absolute. Only the first fo
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +35,12 @@ class Row(BaseModel):
 
 def read_manifest(root: Path) -> Iterator[Sample]:
     """The samples of ``root/manifest.csv``; :class:`InputError` names the first bad line."""
-    for row in rows(root / NAME):
+    return as_samples(rows(root / NAME), root)
+
+
+def as_samples(table: Iterable[Row], root: Path) -> Iterator[Sample]:
+    """Of a table that lies in ``root``."""
+    for row in table:
         mask = root / row.mask if row.mask else None
         path = root / row.path
         yield Sample(path, row.product, row.split, row.label, mask, row.sha256, row.source)
@@ -43,17 +48,26 @@ def read_manifest(root: Path) -> Iterator[Sample]:
 
 def rows(path: Path) -> Iterator[Row]:
     """Every line of the table, checked; lines are counted as an editor counts them."""
-    with path.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte-order mark
-        table = csv.DictReader(file, restkey="more")
-        for values in table:
-            try:
-                yield Row.model_validate(values)
-            except ValidationError as error:
-                first = error.errors()[0]
-                column = ".".join(str(part) for part in first["loc"])
-                raise InputError(
-                    f"{path}, line {table.line_num}, {column}: {first['msg']}. Mend the table."
-                ) from error
+    for number, values in table_of(path):
+        try:
+            yield Row.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            column = ".".join(str(part) for part in first["loc"])
+            raise InputError(
+                f"{path}, line {number}, {column}: {first['msg']}. Mend the table."
+            ) from error
+
+
+def table_of(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The lines of a CSV file by their columns; what a line has too much is ``more``."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte-order mark
+            table = csv.DictReader(file, restkey="more", restval="")
+            for values in table:
+                yield table.line_num, values
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 ({error.reason}): save it as CSV UTF-8.") from error
 
 
 def write_manifest(path: Path, table: Sequence[Row]) -> None:

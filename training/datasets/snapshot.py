@@ -1,10 +1,11 @@
-"""A data set frozen: one manifest with the hash of every picture in it."""
+"""A data set frozen: one manifest with the hash of every picture in it, as it is now."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from training.datasets.dataset import Dataset, content_sha256
+from engine.files import sha256_of
+from training.datasets.dataset import Dataset
 from training.datasets.manifest import Row
 from training.datasets.sample import Sample
 from training.report import Report
@@ -24,7 +25,7 @@ def _row(sample: Sample, folder: Path) -> Row:
         split=sample.split,
         label=sample.label,
         mask=_seen_from(folder, sample.mask_path) if sample.mask_path else "",
-        sha256=content_sha256(sample),
+        sha256=sha256_of(sample.path),
         source=sample.source,
     )
 

@@ -1,7 +1,7 @@
 """What is wrong with a data set, in words: before it is trained on, not after."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -11,6 +11,7 @@ from training.datasets.copies import Pair, exact_copies, near_copies
 from training.datasets.dataset import Dataset
 from training.datasets.looks import Look, look_at
 from training.datasets.sample import FEWEST_GOODS, Sample, name_below, read_mask
+from training.datasets.strays import unnamed, without_picture
 from training.datasets.suspects import suspicious
 from training.report import Report
 
@@ -35,9 +36,19 @@ def validate(dataset: Dataset, report: Report) -> list[Finding]:
     if not dataset.samples:
         dataset.chosen([])  # which says what was expected
     findings: list[Finding] = []
+    seen: dict[str, Look] = {}
+    strays = unnamed(dataset)
     for product in sorted({s.product for s in dataset.samples}):
-        own = [s for s in dataset.samples if s.product == product]
-        findings += _Check(product, dataset.root).findings(own, report)
+        own, check = (
+            [s for s in dataset.samples if s.product == product],
+            _Check(product, dataset.root),
+        )
+        looks: list[Look] = []
+        findings += check.looked_at(own, looks, report)
+        findings += check.all_of(own, looks)
+        findings += check.elsewhere(looks, seen)
+        findings += check.unread(without_picture(dataset, product), strays)
+        seen |= {look.pixels: look for look in looks}
     return sorted(findings, key=lambda f: (f.severity, f.product))
 
 
@@ -57,8 +68,10 @@ class _Check:
     product: str
     root: Path
 
-    def findings(self, samples: Sequence[Sample], report: Report) -> Iterator[Finding]:
-        looks: list[Look] = []
+    def looked_at(
+        self, samples: Sequence[Sample], looks: list[Look], report: Report
+    ) -> Iterator[Finding]:
+        """One picture after the other; ``looks`` are those that can be read."""
         for i, sample in enumerate(samples):
             report(f"looking at {self.product}", (i + 1) / len(samples), f"{i + 1} pictures")
             try:
@@ -66,6 +79,9 @@ class _Check:
                 yield from self._mask(looks[-1])
             except InputError as error:
                 yield self._error(str(error), [sample.path])
+
+    def all_of(self, samples: Sequence[Sample], looks: Sequence[Look]) -> Iterator[Finding]:
+        """The pictures of the product beside one another."""
         yield from self._goods(looks)
         yield from self._sizes_and_modes([x for x in looks if not x.is_blank])
         yield from self._copies(looks)
@@ -127,6 +143,11 @@ class _Check:
             odd = [x.sample.path for x in looks if x.is_grey != usual]
             kinds = "grey, others in colour" if usual else "in colour, others grey"
             yield self._warning(f"Most pictures are {kinds}: {self._some(odd)}.", odd)
+        (depth, _), *others = Counter(x.depth for x in looks).most_common() or [("", 0)]
+        for other, _ in others:
+            odd = [x.sample.path for x in looks if x.depth == other]
+            words = f"Most pictures have {depth}, {len(odd)} have {other}: {self._some(odd)}."
+            yield self._warning(words, odd)
 
     def _copies(self, looks: Sequence[Look]) -> Iterator[Finding]:
         looks = sorted(looks, key=lambda x: x.sample.split != "train")
@@ -143,6 +164,26 @@ class _Check:
                 f"{self._told(inside, looks)}.",
                 [looks[p.second].sample.path for p in inside],
             )
+
+    def elsewhere(self, looks: Sequence[Look], seen: Mapping[str, Look]) -> Iterator[Finding]:
+        """Exact copies of pictures that count as another product's."""
+        if copies := [x for x in looks if x.pixels in seen and not x.is_blank]:
+            first = self._name(seen[copies[0].pixels].sample.path)
+            paths = [x.sample.path for x in copies]
+            yield self._warning(
+                f"{len(copies)} pictures are another product's, too, the first is {first}: "
+                f"{self._some(paths)}.",
+                paths,
+            )
+
+    def unread(self, masks: Sequence[Path], strays: Sequence[Sample]) -> Iterator[Finding]:
+        """Files that nobody asks for."""
+        if masks:
+            words = f"{len(masks)} masks are named after no picture: {self._some(masks)}."
+            yield self._error(words, masks)
+        if paths := [s.path for s in strays if s.product == self.product]:
+            words = f"{len(paths)} pictures are not in the manifest: {self._some(paths)}."
+            yield self._warning(words, paths)
 
     def _told(self, pairs: Sequence[Pair], looks: Sequence[Look]) -> str:
         told = []
