@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from engine.pictures import read_picture
 from training.datasets.copies import Print, fingerprint
-from training.datasets.sample import Sample
+from training.datasets.sample import Sample, stored
 
 BLANK = 1.0  # grey levels of standard deviation
 
@@ -49,6 +48,6 @@ def look_at(sample: Sample) -> Look:
 
 def _depth(path: Path) -> str:
     """What a reader turns into three times eight bits, in words."""
-    values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    values = stored(path)
     transparent = values.ndim == 3 and values.shape[2] == 4
     return f"{8 * values.itemsize} bits" + transparent * " and transparency"

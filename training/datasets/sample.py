@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.pictures import read_picture
 from engine.preprocess import resize
@@ -86,6 +87,11 @@ def load_mask(sample: Sample, side: int) -> Mask | None:
 def read_mask(path: Path) -> Mask:
     """``(H, W)``: whatever is not black, in any channel and any number of bits."""
     read_picture(path)  # which says what is wrong with a file
-    content = np.frombuffer(path.read_bytes(), np.uint8)
-    values = cv2.imdecode(content, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    return np.asarray(values.any(-1), bool)
+    return np.asarray(stored(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH).any(-1), bool)
+
+
+def stored(path: Path, flags: int = cv2.IMREAD_UNCHANGED) -> NDArray[np.generic]:
+    """The values in the file of a picture that can be read."""
+    values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
+    assert values is not None
+    return values

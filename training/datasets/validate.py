@@ -143,8 +143,8 @@ class _Check:
             odd = [x.sample.path for x in looks if x.is_grey != usual]
             kinds = "grey, others in colour" if usual else "in colour, others grey"
             yield self._warning(f"Most pictures are {kinds}: {self._some(odd)}.", odd)
-        (depth, _), *others = Counter(x.depth for x in looks).most_common() or [("", 0)]
-        for other, _ in others:
+        (depth, _), *rest = Counter(x.depth for x in looks).most_common() or [("", 0)]
+        for other, _ in rest:
             odd = [x.sample.path for x in looks if x.depth == other]
             words = f"Most pictures have {depth}, {len(odd)} have {other}: {self._some(odd)}."
             yield self._warning(words, odd)
