@@ -33,15 +33,37 @@ def test_coco_goes_out_and_comes_in_again(tmp_path: Path) -> None:
     assert [a["area"] for a in out["annotations"]] == [30 * 20, 30 * 21 - 9, 1, 30 * 22]
     assert out["annotations"][0]["bbox"] == [10, 10, 30, 20]
 
-    options = ["--images", data, "--product", "plate", "--out", tmp_path / "again"]
+    options = ["--images", data, "--out", tmp_path / "again"]
     said = call("from-coco", tmp_path / "all.json", *options)
     assert said.exit_code == 0, said.output
-    again = read_dataset(tmp_path / "again")
+    again, before = (read_dataset(home) for home in (tmp_path / "again", data))
     assert again.layout == "manifest"
-    assert {s.label for s in again.samples} == {"good", "white spot"}
+    known = [{(s.path, s.product, s.split, s.label) for s in x.samples} for x in (again, before)]
+    assert known[0] == known[1]
     defects = [s for s in again.test("plate") if s.is_defective]
     np.testing.assert_array_equal(load_mask(defects[1], SIDE), mask > 0)
-    assert findings(tmp_path / "again")[0].words.startswith("0 good pictures")
+
+    # What an option says counts more than what the file says.
+    options = [*options[:2], "--product", "cup", "--split", "test", "--out", tmp_path / "other"]
+    assert call("from-coco", tmp_path / "all.json", *options).exit_code == 0
+    assert findings(tmp_path / "other")[0].words.startswith("0 good pictures")
+
+
+def test_what_was_imported_before_stays(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for product in ("cup", "plate"):
+        data = write_parts(tmp_path / product, product, train=4, test=2)
+        assert call("to-coco", data, "--out", tmp_path / f"{product}.json").exit_code == 0
+    for product in ("cup", "plate", "cup"):
+        options = ["--images", tmp_path / product, "--out", out]
+        said = call("from-coco", tmp_path / f"{product}.json", *options)
+        assert said.exit_code == 0, said.output
+    assert "8 pictures of cup, 16 in all" in said.output
+    again = read_dataset(out)
+    assert again.products() == ["cup", "plate"]
+    for product in ("cup", "plate"):
+        masks = [load_mask(s, SIDE) for s in again.test(product) if s.is_defective]
+        assert [int(m.sum()) for m in masks if m is not None] == [30 * 20, 30 * 21]
 
 
 def test_a_defect_without_a_mask_comes_in_again_as_what_it_is(tmp_path: Path) -> None:
@@ -120,6 +142,62 @@ def test_coco_of_polygons(tmp_path: Path) -> None:
     assert drawn.sum() == 20 * 30
 
 
+def test_a_box_alone_names_a_defect_that_has_no_mask(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", photograph(1))
+    content = {
+        "images": [{"id": 7, "file_name": "a.png", "width": SIDE, "height": SIDE}],
+        "categories": [{"id": 2, "name": "dent"}],
+        "annotations": [
+            {"image_id": 7, "category_id": 2, "segmentation": [], "bbox": [1, 1, 5, 5]}
+        ],
+    }
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    options = ["--images", tmp_path, "--product", "plate", "--out", tmp_path / "out"]
+    assert call("from-coco", tmp_path / "c.json", *options).exit_code == 0
+    (sample,) = read_dataset(tmp_path / "out").samples
+    assert (sample.label, sample.mask_path) == ("dent", None)
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        ([[1, 1]], "a polygon of 2 numbers has no three corners"),
+        ([[1, 1, 5, 5]], "a polygon of 4 numbers"),  # which pycocotools takes for a box
+        ([[1, 1, 9, 1, 9]], "a polygon of 5 numbers"),
+        ({"size": [4, 4], "counts": [4, 8, 4]}, "is of 4×4, and the picture is said to be 96×96"),
+        ({"counts": [4, 8, 4]}, "neither polygons nor run lengths"),
+    ],
+)
+def test_a_region_that_is_none_is_told(tmp_path: Path, region: object, words: str) -> None:
+    write(tmp_path / "a.png", photograph(1))
+    content = {
+        "images": [{"id": 7, "file_name": "a.png", "width": SIDE, "height": SIDE}],
+        "annotations": [{"image_id": 7, "category_id": 2, "segmentation": region}],
+    }
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    options = ["--images", tmp_path, "--product", "plate", "--out", tmp_path / "out"]
+    said = call("from-coco", tmp_path / "c.json", *options)
+    assert said.exit_code == 2
+    assert words in " ".join(said.output.split())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("product", "words"),
+    [((), "Nothing says what a.png shows"), (("--product", "../up"), "No folder can be called")],
+)
+def test_a_product_is_named_and_may_name_a_folder(
+    tmp_path: Path, product: tuple[str, ...], words: str
+) -> None:
+    write(tmp_path / "a.png", photograph(1))
+    entry = {"id": 7, "file_name": "a.png", "width": SIDE, "height": SIDE}
+    (tmp_path / "c.json").write_text(json.dumps({"images": [entry]}))
+    options = ["--images", tmp_path, *product, "--out", tmp_path / "out"]
+    said = call("from-coco", tmp_path / "c.json", *options)
+    assert said.exit_code == 2
+    assert words in " ".join(said.output.split())
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -153,7 +231,8 @@ def test_coco_writes_nothing_outside_and_nothing_by_halves(tmp_path: Path) -> No
     options = ["--images", tmp_path, "--product", "plate", "--out", tmp_path / "out"]
     assert call("from-coco", tmp_path / "c.json", *options).exit_code == 0
     assert [p.name for p in picture.parent.iterdir()] == ["a.png"]
-    assert [p.name for p in (tmp_path / "out" / "masks").iterdir()] == ["1_a_mask.png"]
+    (mask,) = (tmp_path / "out" / "masks").rglob("*.png")
+    assert mask.relative_to(tmp_path / "out").as_posix() == "masks/plate/test/1_a_mask.png"
 
     content["images"] = [entry, entry | {"id": 2, "file_name": "gone.png"}]
     (tmp_path / "c.json").write_text(json.dumps(content))

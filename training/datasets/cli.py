@@ -115,20 +115,31 @@ def preview(
 def from_coco(
     annotations: Annotated[Path, typer.Argument(help="COCO annotations, a JSON file.")],
     images: Annotated[Path, typer.Option(help="Folder that file names are relative to.")],
-    product: Annotated[str, typer.Option(help="What the pictures show.")],
     out: Annotated[Path, typer.Option(help="Folder for manifest.csv and masks.")],
-    split: Annotated[Literal["train", "test"], typer.Option(help="What they are for.")] = "test",
+    product: Annotated[
+        str, typer.Option(help="What the pictures show; what the file says if not given.")
+    ] = "",
+    split: Annotated[
+        Literal["train", "test"] | None,
+        typer.Option(help="What they are for; what the file says, else test, if not given."),
+    ] = None,
 ) -> None:
-    """Make a manifest and masks from COCO annotations; pictures stay where they are."""
+    """Make a manifest and masks from COCO annotations; pictures stay where they are.
+
+    Into a folder that has a manifest they are added, in place of what it had of those products for
+    that use.
+    """
     from training.datasets.coco import from_coco as rows
     from training.datasets.coco import read_coco
-    from training.datasets.manifest import NAME, write_manifest
+    from training.datasets.manifest import NAME, joined, write_manifest
 
     coco = read_coco(annotations)
     with progress() as report:
-        table = rows(coco, images, product, split, out, report)
+        new = rows(coco, images, out, report, product, split)
+    table = joined(out / NAME, new)
     write_manifest(out / NAME, table)
-    typer.echo(f"{out / NAME}: {len(table)} pictures of {product}")
+    shown = ", ".join(sorted({row.product for row in new}))
+    typer.echo(f"{out / NAME}: {len(new)} pictures of {shown}, {len(table)} in all")
 
 
 @dataset.command("to-coco")

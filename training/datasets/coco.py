@@ -3,13 +3,13 @@
 COCO knows neither products nor good parts. Coming in, a picture without annotations is a good one,
 and the first category on it names the defect. Going out, every region is an annotation of its own,
 run-length encoded, since polygons would lose holes and single pixels; ``product`` and ``split`` go
-along as fields that other tools pass over. A defect without a mask has no region, so that its
-picture carries its name in a field, too: :data:`LABEL`, ours alone, since others have labels of
-their own. It is read where nothing is annotated.
+along as fields that other tools pass over, and are read where nobody says otherwise. A defect
+without a mask has no region, so that its picture carries its name in a field, too: :data:`LABEL`,
+ours alone, since others have labels of their own. It is read where nothing is annotated.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PureWindowsPath
 from typing import Annotated, Any
 
 import cv2
@@ -39,6 +39,8 @@ class _Picture(_Lenient):
     width: Size
     height: Size
     label: Annotated[str, Field(alias=LABEL, min_length=1)] = GOOD
+    product: object = None  # of other tools it may be anything
+    split: object = None
 
 
 class _Category(_Lenient):
@@ -49,7 +51,8 @@ class _Category(_Lenient):
 class _Annotation(_Lenient):
     image_id: int
     category_id: int
-    segmentation: list[list[float]] | dict[str, Any]
+    segmentation: list[list[float]] | dict[str, Any] = []
+    """Without any, as a box alone has none, it names the defect and marks nothing."""
 
 
 class Coco(_Lenient):
@@ -73,12 +76,18 @@ def read_coco(path: Path) -> Coco:
 
 
 def from_coco(
-    coco: Coco, images: Path, product: str, split: Split, out: Path, report: Report
+    coco: Coco,
+    images: Path,
+    out: Path,
+    report: Report,
+    product: str = "",
+    split: Split | None = None,
 ) -> list[Row]:
     """Rows of a manifest in ``out`` for pictures below ``images``; masks are drawn into ``out``.
 
-    Nothing is written before everything is read. A mask is called by its picture's number: file
-    names may be absolute, lead elsewhere, or differ in their folder only.
+    Without ``product`` or ``split`` a picture's own count, and without one of those it is for the
+    test. Nothing is written before everything is read. A mask is called by its picture's number:
+    file names may be absolute, lead elsewhere, or differ in their folder only.
     """
     names = {c.id: c.name for c in coco.categories}
     rows, masks = [], {}
@@ -87,17 +96,32 @@ def from_coco(
         path = (images / picture.file_name).resolve()
         if not path.is_file():
             raise InputError(f"There is no picture {path}: name the folder that holds it.")
+        shows, goes = _product(picture, product), split or _split(picture)
         own = [a for a in coco.annotations if a.image_id == picture.id]
-        label, mask = picture.label, ""
-        if own:
-            label = names.get(own[0].category_id, "defect")
-            mask = f"masks/{picture.id}_{path.stem}_mask.png"
-            masks[out / mask] = _png(np.logical_or.reduce([_mask(a, picture) for a in own]))
-        rows.append(Row(path=path.as_posix(), product=product, split=split, label=label, mask=mask))
+        regions = [_mask(a, picture) for a in own if a.segmentation]
+        label, mask = names.get(own[0].category_id, "defect") if own else picture.label, ""
+        if regions:
+            mask = f"masks/{shows}/{goes}/{picture.id}_{path.stem}_mask.png"
+            masks[out / mask] = _png(np.logical_or.reduce(regions))
+        rows.append(Row(path=path.as_posix(), product=shows, split=goes, label=label, mask=mask))
     for target, content in masks.items():
         with whole_file(target) as part:
             part.write_bytes(content)  # cv2.imwrite opens ASCII paths only
     return rows
+
+
+def _product(picture: _Picture, given: str) -> str:
+    """What it shows; masks lie in a folder of that name, on either system."""
+    found = given or picture.product
+    if not isinstance(found, str) or not found:
+        raise InputError(f"Nothing says what {picture.file_name} shows: give --product.")
+    if PureWindowsPath(found).name != found or found in (".", ".."):
+        raise InputError(f"No folder can be called {found!r}: give --product another name.")
+    return found
+
+
+def _split(picture: _Picture) -> Split:
+    return "train" if picture.split == "train" else "test"
 
 
 def to_coco(dataset: Dataset, report: Report) -> dict[str, Any]:
@@ -142,20 +166,33 @@ def _regions(sample: Sample) -> Iterator[dict[str, Any]]:
 def _mask(annotation: _Annotation, picture: _Picture) -> Mask:
     size = (picture.height, picture.width)
     try:
-        return np.asarray(rle.decode(_runs(annotation.segmentation, size)), bool)
+        mask = np.asarray(rle.decode(_runs(annotation.segmentation, size)), bool)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"The annotation of {picture.file_name} is neither polygons nor run lengths: {error}."
         ) from error
+    if mask.shape != size:
+        raise InputError(
+            f"The annotation of {picture.file_name} is of {mask.shape[1]}×{mask.shape[0]}, and the "
+            f"picture is said to be {picture.width}×{picture.height}: make them agree."
+        )
+    return mask
 
 
 def _runs(segmentation: list[list[float]] | dict[str, Any], size: tuple[int, int]) -> Any:
     """Polygons, run lengths as a list, or compressed: as pycocotools wants them."""
     if isinstance(segmentation, list):
+        _are_polygons(segmentation)
         return rle.merge(rle.frPyObjects(segmentation, *size))
-    if isinstance(segmentation["counts"], list):
-        return rle.frPyObjects(segmentation, *size)
-    return segmentation
+    runs = {"size": segmentation["size"], "counts": segmentation["counts"]}
+    return rle.frPyObjects(runs, *size) if isinstance(runs["counts"], list) else runs
+
+
+def _are_polygons(corners: Sequence[Sequence[float]]) -> None:
+    """Of four numbers pycocotools makes a box, and of two a bare :class:`Exception`."""
+    for polygon in corners:
+        if len(polygon) < 6 or len(polygon) % 2:
+            raise ValueError(f"a polygon of {len(polygon)} numbers has no three corners")
 
 
 def _png(mask: Mask) -> bytes:
