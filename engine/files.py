@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from engine.types import InputError
 
@@ -26,6 +27,18 @@ def whole_file(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # none there, or stuck on the disk that the first error tells of
             part.unlink()
+
+
+def ready_folder(folder: Path) -> None:
+    """Make it where it is not there; :class:`InputError` where nothing can be written to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"Nothing can be written to {folder}: {error.strerror}; name another folder."
+        ) from error
 
 
 def sha256_of(path: Path) -> str:

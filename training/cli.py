@@ -174,6 +174,7 @@ def evaluate(
 ) -> None:
     """Measure a bundle on test folders: image and pixel metrics per product, and their mean."""
     from engine.bundle import read_bundle
+    from engine.files import ready_folder
     from training.datasets.dataset import read_dataset
     from training.evaluate import as_json, as_table, planned
     from training.evaluate import evaluate as measure_bundle
@@ -181,6 +182,8 @@ def evaluate(
     from training.results.page import write_report
 
     opened, dataset = read_bundle(bundle), read_dataset(data)
+    if out:
+        ready_folder(out)  # before minutes of measuring
     limits = read_limits(recipe, opened.sha256) if recipe else {}
     with planned(bundle, steps) as detector, progress() as report:
         result = measure_bundle(detector, dataset, names(products), report)

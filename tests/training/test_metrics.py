@@ -1,11 +1,13 @@
 import tracemalloc
 from collections.abc import Iterable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
+from engine.types import InputError
 from training.metrics import Metrics, auroc_error, measure
 from training.pixels import Pixels
 
@@ -127,9 +129,36 @@ def test_nothing_is_left_on_disk(tmp_path, monkeypatch: pytest.MonkeyPatch) -> N
     maps, masks = _pictures()
     with Pixels(run=1) as pixels:
         pixels.add(maps[0], masks[0])
-        assert list(tmp_path.rglob("*.npy"))
+        assert list(tmp_path.rglob("*.rows"))
         measure([], [], pixels)
     assert not list(tmp_path.iterdir())
+
+
+def test_many_runs_become_few_and_give_the_same_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    maps, masks = _pictures()
+    with Pixels(run=1, read=7, most=3) as pixels:
+        for _ in range(5):
+            for found, mask in zip(maps, masks, strict=True):
+                pixels.add(found, mask)
+                assert len(list(tmp_path.rglob("*.rows"))) <= 3 * 3
+        in_thirty_runs = measure([], [], pixels)
+    at_once = _pixel_figures(*(np.concatenate(5 * [x]) for x in (maps, masks)))
+    for name in ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro"):
+        assert getattr(in_thirty_runs, name) == pytest.approx(getattr(at_once, name), abs=1e-12)
+
+
+def test_a_temporary_folder_without_room_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("196608 requested and 1556 written")
+
+    maps, masks = _pictures()
+    with Pixels(run=1) as pixels:
+        monkeypatch.setattr("training.pixels.Path.open", full)
+        with pytest.raises(InputError, match=r"has no room .* by the variable"):
+            pixels.add(maps[0], masks[0])
 
 
 def test_pixel_figures_are_absent_without_masks() -> None:

@@ -205,6 +205,11 @@ def test_a_report_holds_all_that_was_measured(
     limits = {"bundle_sha256": sha256, "products": {"Schraube & Mutter": {"score": 0.25}}}
     (tmp_path / "recipe.json").write_text(json.dumps(limits), "utf-8")
 
+    call = ["evaluate", str(bundle), "--data", str(data), "--out", str(tmp_path / "recipe.json")]
+    result = CliRunner().invoke(app, call)
+    assert (result.exit_code, "measuring" in result.output) == (2, False)  # told before
+    assert "Nothing can be written to" in " ".join(result.output.split())
+
     options = ["--data", data, "--out", tmp_path / "out", "--recipe", tmp_path / "recipe.json"]
     result = CliRunner().invoke(app, ["evaluate", str(bundle), *map(str, options)])
     assert result.exit_code == 0, result.output

@@ -30,7 +30,6 @@ def write_report(
     report: Report,
 ) -> Path:
     """``report.html``, ``metrics.json``, ``metrics.csv`` and ``pictures.csv`` in the folder."""
-    out.mkdir(parents=True, exist_ok=True)
     _write_text(out / "metrics.json", as_json(result, bundle.folder, detector) + "\n")
     names = [f.name for f in fields(Metrics)]
     each = ([p, n, *asdict(m).values()] for p, n, m in rows(result))
