@@ -79,6 +79,7 @@ def train(
     from training.run import open_run
     from training.spec import make_spec
     from training.train import train as run_stages
+    from training.words import read_words
 
     spec = make_spec(
         "train",
@@ -97,6 +98,8 @@ def train(
         patience=patience,
     )
     fabric = launched(spec.config, device)
+    if odd := read_words(words).strangers(spec.products):
+        typer.echo(f"{words} speaks of {', '.join(odd)}, and no such product is trained.", err=True)
     with fabric.rank_zero_first():
         run = open_run(out, spec)
     run.mlflow = mlflow

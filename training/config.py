@@ -118,8 +118,12 @@ class ModelConfig(Frozen):
             raise ValueError(f"outline_channels is a multiple of {GROUPS}")
         if not 0 < self.beta[0] <= self.beta[1] < 1:
             raise ValueError("beta rises, between 0 and 1")
-        if tokens < 2 * (self.neighbour_window // 2) + 2:
-            raise ValueError(f"a neighbour_window of {self.neighbour_window} hides all {tokens}")
+        least = 2 * (self.neighbour_window // 2) + 2
+        if self.reconstruction and tokens < least:
+            raise ValueError(
+                f"where a picture is rebuilt, a neighbour_window of {self.neighbour_window} needs "
+                f"an input_px of {16 * least}"
+            )
         return self
 
 

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import cv2
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from engine.bench import percentiles
@@ -162,9 +163,9 @@ def as_table(result: Evaluation, title: str) -> None:
     """The table people read, in percent."""
     names = [f.name for f in fields(Metrics)]
     heads = [name.replace("_", "\n", 1).replace("_", " ") for name in names]
-    table = Table("product", "n", *heads, title=title)
+    table = Table("product", "n", *heads, title=escape(title))
     for product, count, metrics in rows(result):
-        table.add_row(product, count, *(percent(getattr(metrics, n)) for n in names))
+        table.add_row(escape(product), count, *(percent(getattr(metrics, n)) for n in names))
     Console().print(table)
 
 

@@ -124,6 +124,8 @@ def _validated(settings: dict[str, Any]) -> TrainConfig:
         return TrainConfig.model_validate(settings)
     except ValidationError as error:
         wrong = error.errors()[0]
+        if wrong["type"] == "value_error":  # what is wrong is how settings go together
+            raise InputError(f"There is no such model: {wrong['ctx']['error']}.") from error
         raise InputError(
             f"No model has {'.'.join(map(str, wrong['loc']))} {wrong['input']!r}: {wrong['msg']}."
         ) from error

@@ -45,6 +45,12 @@ def log_of(run: Run, stage: str) -> Iterator[Log]:
         board.finalize("success")
 
 
+def finished(run: Run) -> None:
+    """A run that came to its end is one there, too; one that was stopped may go on."""
+    if run.mlflow and run.writes:
+        Mlflow(run, "").finish()
+
+
 class Mlflow:
     """One MLflow run for each of ours, under its folder's name; figures under their stage's name.
 
@@ -64,6 +70,13 @@ class Mlflow:
             self._id = self._run_id(run)
         except (OSError, self._error) as error:
             raise InputError(f"MLflow at {run.mlflow} takes no run: {error}") from error
+
+    def finish(self) -> None:
+        """The run there has its end."""
+        try:
+            self._client.set_terminated(self._id)
+        except (OSError, self._error) as error:
+            warnings.warn(f"MLflow is lost, it will not know the end: {error}", stacklevel=2)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """A tracking server that goes away in mid-run is said once, and training goes on."""

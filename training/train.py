@@ -33,6 +33,7 @@ from training.run import STEPS, Run, load_tensors, save_tensors
 from training.scales import fit_scales
 from training.spec import path_of
 from training.stages import stages
+from training.tracking import finished
 from training.words import read_words
 
 UNTIL = {"cache": 0.4, "segmentor": 0.84, "refiner": 0.94}
@@ -72,6 +73,7 @@ def train(run: Run, report: Report, fabric: Fabric | None = None) -> Path:
         model.steps = _choose_steps(model, goods, run)
         known = settle(model, goods, samples, run, report)
         export_bundle(model.cpu(), table, run, known, len(samples), describe_backbone(spec))
+        finished(run)
     fabric.barrier()
     return run.bundle
 

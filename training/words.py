@@ -54,6 +54,10 @@ class Words(BaseModel):
     strict: Strict = Strict()
     defects: Mapping[str, tuple[Phrase, ...]] = {}
 
+    def strangers(self, products: Sequence[str]) -> list[str]:
+        """Products that it speaks of, and that are not among those."""
+        return sorted({*self.names, *self.defects} - set(products))
+
     def of(self, product: str) -> dict[str, list[str]]:
         """The phrases of one product, normal and abnormal."""
         name = self.names.get(product, product.replace("_", " "))

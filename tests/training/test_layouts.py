@@ -1,7 +1,10 @@
 """Data sets in every layout: what they hold, what is refused, and freezing one."""
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -60,6 +63,32 @@ def test_products_are_chosen_by_name(tmp_path: Path) -> None:
         read_dataset(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no test pictures of bolt"):
         dataset.test("bolt")
+
+
+def test_defects_alone_can_be_tested_on_and_not_trained_on(tmp_path: Path) -> None:
+    write_parts(tmp_path, train=4, test=2)
+    for path in (tmp_path / "plate/test/good").iterdir():
+        path.unlink()
+    dataset = read_dataset(tmp_path)
+    assert dataset.chosen([], "test") == ["plate"]
+    for path in (tmp_path / "plate/train/good").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="no product with good pictures"):
+        read_dataset(tmp_path).chosen([])
+
+
+def test_a_name_is_the_same_however_its_accents_are_stored(tmp_path: Path) -> None:
+    stored = normalize("NFD", "Tür")
+    dataset = read_dataset(write_goods(tmp_path, stored))
+    assert dataset.chosen(["Tür"]) == dataset.chosen([stored]) == [stored]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its names are Unicode")
+def test_a_name_that_is_no_text_is_told(tmp_path: Path) -> None:
+    home = write_goods(tmp_path, "Tuer") / "Tuer"
+    home.rename(tmp_path / os.fsdecode(b"T\xfcr"))
+    with pytest.raises(InputError, match=r"T\\udcfcr .* is no name in UTF-8: rename"):
+        read_dataset(tmp_path)
 
 
 def test_a_mask_of_another_size_is_refused(tmp_path: Path) -> None:

@@ -172,6 +172,10 @@ def test_a_product_of_goods_alone_has_a_histogram_and_no_curve() -> None:
     metrics = measure([j.score for j in goods], [False] * 3)
     result = Evaluation({"a": metrics}, {"a": goods}, metrics)
     assert plots.curves(result).startswith(b"\x89PNG")
+    odd = [f"{mark}{i}" for mark in ("_", "$", "歯車") for i in range(9)]
+    many = Evaluation(dict.fromkeys(odd, metrics), dict.fromkeys(odd, JUDGED), metrics)
+    assert plots.curves(many).startswith(b"\x89PNG")  # a warning would be an error here
+    assert len(set(plots.colours(many).values())) == 20
     assert plots.histogram(goods, 0.5) != plots.histogram(goods, None)
 
 

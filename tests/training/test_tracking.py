@@ -11,7 +11,7 @@ from engine.types import InputError
 from tests.training.test_run import FitLine, Line, draw, report, spec
 from training.fit import fit
 from training.run import open_run
-from training.tracking import EXPERIMENT
+from training.tracking import EXPERIMENT, finished
 
 
 @pytest.fixture
@@ -44,6 +44,20 @@ def test_a_killed_and_resumed_run_is_one_run_there(tmp_path: Path, uri: str) -> 
     history = client.get_metric_history(found.info.run_id, "line/loss")
     assert {m.step for m in history} == set(range(20))
     assert np.isfinite([m.value for m in history]).all()
+
+
+def test_a_run_that_ended_has_an_end_there(tmp_path: Path, uri: str) -> None:
+    client, run = MlflowClient(tracking_uri=uri), open_run(tmp_path / "run", spec())
+    for end, status in ((lambda _: None, "RUNNING"), (finished, "FINISHED")):
+        run.mlflow = uri
+        fit(FitLine(), Line(), draw, run, 3, 1.0, report)
+        end(run)
+        [found] = _there(client)
+        assert found.info.status == status
+    assert found.info.end_time
+    quiet = open_run(tmp_path / "quiet", spec())
+    finished(quiet)  # nobody asked
+    assert len(_there(client)) == 1
 
 
 def test_nothing_is_sent_where_nobody_asked(tmp_path: Path, uri: str) -> None:

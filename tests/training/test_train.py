@@ -98,6 +98,18 @@ def test_another_input_size_is_trained_and_measured(data: Path, tmp_path: Path) 
     assert json.loads(result.stdout)["products"]["strip"]["pixel_auroc"] > 0.6
 
 
+def test_settings_that_do_not_go_together_are_told(data: Path, tmp_path: Path) -> None:
+    weights, more = write_weights(tmp_path / "trunk.safetensors"), ["--input-px", "96"]
+    base = ["--data", data, "--out", tmp_path / "run", "--backbone-weights", weights]
+    result = CliRunner().invoke(app, ["train", *map(str, base), *more])
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    assert "There is no such model: where a picture is rebuilt, a neighbour_window of 7" in said
+    assert "needs an input_px of 128." in said
+    smaller = make_spec("train", data, [], "promptmad-bank-small", input_px=64)
+    assert smaller.config.model.input_px == 64  # it rebuilds nothing
+
+
 @pytest.mark.parametrize("side", ["100", "32"])
 def test_an_input_size_that_no_model_has_is_refused(data: Path, tmp_path: Path, side: str) -> None:
     weights = write_weights(tmp_path / "trunk.safetensors")
@@ -112,10 +124,11 @@ def test_pretrain_makes_weights_that_train_takes(data: Path, tmp_path: Path, mon
     call = ["pretrain", "--data", data, "--out", tmp_path / "pre", "--config", "micro"]
     result = CliRunner().invoke(app, [str(c) for c in call])
     assert result.exit_code == 0, result.output
-    (tmp_path / "words.yaml").write_text("defects: {strip: [rust]}", "utf-8")
+    (tmp_path / "words.yaml").write_text("defects: {strip: [rust], stripe: [dirt]}", "utf-8")
     more = ["--words", str(tmp_path / "words.yaml"), "--textures", str(data / "strip" / "test")]
     code, said = _train(data, tmp_path / "run", tmp_path / "pre" / "backbone.safetensors", *more)
     assert code == 0, said
+    assert "words.yaml speaks of stripe, and no such product is trained." in " ".join(said.split())
     said_of_strip = read_bundle(tmp_path / "run" / "bundle").prompts.words["strip"].abnormal
     assert said_of_strip[-1] == "a strip with rust"
     told = read_bundle(tmp_path / "run" / "bundle").manifest.backbone

@@ -3,7 +3,9 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from unicodedata import normalize
 
 from engine.files import sha256_of
 from engine.types import InputError, UnknownProductError
@@ -22,21 +24,26 @@ class Dataset:
     samples: tuple[Sample, ...]
 
     def products(self, split: Split = "train") -> list[str]:
-        """Those that have good parts in the split, sorted."""
-        return sorted({s.product for s in self.samples if s.split == split and not s.is_defective})
+        """Those to train on, which takes good parts, or to test on, sorted."""
+        own = [s for s in self.samples if s.split == split]
+        return sorted({s.product for s in own if split == "test" or not s.is_defective})
 
     def chosen(self, wanted: Sequence[str], split: Split = "train") -> list[str]:
-        """``wanted`` in the order given, or all there are; unknown ones are refused by name."""
-        known = self.products(split)
+        """``wanted`` in the order given, or all there are; unknown ones are refused by name.
+
+        A name is the same however its accents are stored: a folder keeps its own way.
+        """
+        known = {normalize("NFC", name): name for name in self.products(split)}
         if not known:
             raise InputError(
                 f"{self.root} holds no product with good pictures to {split} on: expected "
                 f"{self.root / '<product>' / split / 'good'}, or a {MANIFEST}."
             )
         for name in wanted:
-            if name not in known:
-                raise UnknownProductError(name, known)
-        return list(dict.fromkeys(wanted)) or known
+            if normalize("NFC", name) not in known:
+                raise UnknownProductError(name, list(known.values()))
+        asked = (known[normalize("NFC", name)] for name in wanted)
+        return list(dict.fromkeys(asked)) or list(known.values())
 
     def train_goods(self, products: Sequence[str]) -> list[Sample]:
         """Good training pictures, product after product."""
@@ -61,8 +68,19 @@ def read_dataset(root: Path) -> Dataset:
         raise InputError(f"There is no data folder {root}: give one in MVTec-AD layout, say.")
     for layout, (recognises, read) in LAYOUTS.items():
         if recognises(root):
-            return Dataset(root, layout, tuple(read(root)))
+            return Dataset(root, layout, tuple(map(partial(_named, root), read(root))))
     return Dataset(root, "MVTec-AD", ())
+
+
+def _named(root: Path, sample: Sample) -> Sample:
+    """With names that can be written down: an archive from elsewhere may unpack into others."""
+    name = f"{sample.product} {name_below(sample.path, root)}"
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        shown = name.encode(errors="backslashreplace").decode()
+        raise InputError(f"{shown} is no name in UTF-8: rename the folder or the file.") from error
+    return sample
 
 
 def _holds(pattern: str) -> Callable[[Path], bool]:

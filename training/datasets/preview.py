@@ -53,7 +53,7 @@ def draw_sheet(
 
 def _show(axes: Axes, image: Image, mask: Mask | None, words: str) -> None:
     axes.set_axis_off()
-    axes.set_title(words, fontsize=8)
+    axes.set_title(words, fontsize=8, parse_math=False)
     axes.imshow(image)
     if mask is not None and mask.any():
         axes.contour(mask, levels=[0.5], colors="red", linewidths=0.6)

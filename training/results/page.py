@@ -50,6 +50,7 @@ def write_report(
         latency=_latency(result.every),
         made_by=_made_by(setting(detector)),
         curves=_uri(plots.curves(result), "png"),
+        colours=plots.colours(result),
         products=products,
         settings=dict(_settings(bundle, detector)),
     )

@@ -3,29 +3,39 @@
 from collections.abc import Sequence
 from io import BytesIO
 
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from training.evaluate import Evaluation, Judged, percent
+from training.evaluate import Evaluation, Judged
 
 GOOD, DEFECTIVE, LIMIT = "#4477aa", "#ee6677", "#222222"
+LINES = [to_hex(colour) for colour in colormaps["tab20"](range(20))]
+"""Of products, in their order and over again. A page names them beside its own text: a figure has
+no fonts for every name there is, and reads ``_`` and ``$`` in its own way."""
 DPI = 110
+
+
+def colours(result: Evaluation) -> dict[str, str]:
+    """Each product's."""
+    return {product: LINES[i % len(LINES)] for i, product in enumerate(result.judged)}
 
 
 def curves(result: Evaluation) -> bytes:
     """ROC and precision over recall of the image scores, a line a product (PNG)."""
     figure = Figure(figsize=(10, 4.6), dpi=DPI)
     roc, pr = figure.subplots(1, 2)
-    for product, judged in result.judged.items():
+    for product, colour in colours(result).items():
+        judged = result.judged[product]
         labels, scores = _labels(judged), [j.score for j in judged]
         if len(set(labels)) < 2:
             continue
-        metrics = result.products[product]
         fpr, tpr, _ = roc_curve(labels, scores)
-        roc.plot(fpr, tpr, label=f"{product} {percent(metrics.image_auroc)}")
+        roc.plot(fpr, tpr, color=colour)
         precision, recall, _ = precision_recall_curve(labels, scores)
-        pr.step(recall, precision, where="post", label=f"{product} {percent(metrics.image_ap)}")
+        pr.step(recall, precision, where="post", color=colour)
     _name(roc, "ROC, image AUROC", "share of good parts rejected", "share of defective parts found")
     _name(pr, "Precision over recall, image AP", "recall", "precision")
     return _png(figure)
@@ -60,8 +70,6 @@ def _name(axes: Axes, title: str, x: str, y: str) -> None:
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.01)
     axes.grid(alpha=0.3)
-    if axes.lines:
-        axes.legend(fontsize=8)
 
 
 def _png(figure: Figure) -> bytes:
