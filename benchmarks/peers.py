@@ -12,13 +12,14 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from anomalib.models.image.padim.torch_model import PadimModel
 from anomalib.models.image.patchcore.torch_model import PatchcoreModel
-from realbench import mean_of
+from realbench import here, mean_of
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -124,7 +125,10 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=PEERS)
     wanted = parser.parse_args()
     wanted.out.mkdir(parents=True, exist_ok=True)
-    lines = compare(read_dataset(wanted.data), wanted.backbone_weights, wanted.out, wanted.peers)
+    made = here("cpu") | {"anomalib": version("anomalib"), "seed": "0", "input": f"{SIDE} px"}
+    head = [f"- {name}: {said}" for name, said in made.items()]
+    rows = compare(read_dataset(wanted.data), wanted.backbone_weights, wanted.out, wanted.peers)
+    lines = [*head, "", *rows]
     (wanted.out / "peers.md").write_text("\n".join(lines) + "\n", "utf-8")
     print("\n".join(lines))
 

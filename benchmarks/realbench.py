@@ -291,7 +291,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--backbone-weights", type=Path)
     parser.add_argument("--clip-model", help="open_clip model for the words; else they are hashed")
     parser.add_argument("--clip-weights", type=Path, help="checkpoint of that model")
-    parser.add_argument("--input-px", type=int, help="side of the picture for the model")
+    parser.add_argument("--input-px", type=int, default=256, help="side, the same for every row")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", default="small")

@@ -28,8 +28,8 @@ class FeatureCache:
     """Up to ``rows`` spoilt pictures as memory-mapped half floats below ``folder``.
 
     ``made`` is how many rows an earlier sitting left there: a cache that is missing, cut or of
-    another model is refused then, and one for which the disk has no room is never begun
-    (:class:`InputError`), since a memory map that meets a full disk ends the process.
+    another model is refused then, and one for which the disk has no room is neither begun nor gone
+    on with (:class:`InputError`), since a memory map that meets a full disk ends the process.
     """
 
     def __init__(self, folder: Path, rows: int, model: PromptMAD, made: int = 0) -> None:
@@ -53,9 +53,10 @@ class FeatureCache:
                 "picture": (rows, 2 * s, 2 * s, PIXELS),
                 "fine_mask": (rows, 2 * s, 2 * s, 1),
             }
-        if not made:
-            _need_room(folder, 2 * sum(math.prod(shape) for shape in shapes.values()))
+        self._folder, self._row_bytes = folder, 2 * sum(map(math.prod, shapes.values())) // rows
         self.rows, self.made = rows, made
+        if not made:
+            self.need_room()
         self._arrays = {
             name: _array(folder / f"{name}.npy", shape, made) for name, shape in shapes.items()
         }
@@ -64,6 +65,18 @@ class FeatureCache:
     def megabytes(self) -> float:
         """What the cache takes on disk when it is full."""
         return sum(a.nbytes for a in self._arrays.values()) / 2**20
+
+    def need_room(self) -> None:
+        """:class:`InputError` where the disk does not hold the rows that are still to be made."""
+        free, needed = (
+            shutil.disk_usage(self._folder).free,
+            self._row_bytes * (self.rows - self.made),
+        )
+        if free < needed:
+            raise InputError(
+                f"{self._folder} has {free / 2**30:.1f} GB free, the features take "
+                f"{needed / 2**30:.1f} GB: make room, or give an --out on another disk."
+            )
 
     def fill(self, maker: RowMaker, device: torch.device) -> None:
         """Make the next few rows and see them on disk before they count as made."""
@@ -137,12 +150,3 @@ def _array(path: Path, shape: tuple[int, ...], made: int) -> "np.memmap[Any, Any
     if not fits:
         raise InputError(f"{path} is missing, cut, or of another run: give a new --out.")
     return np.lib.format.open_memmap(path, "r+")
-
-
-def _need_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise InputError(
-            f"{folder} has {free / 2**30:.1f} GB free, the features take {needed / 2**30:.1f} GB: "
-            "make room, or give an --out on another disk."
-        )

@@ -137,6 +137,8 @@ def _cache(maker: RowMaker, run: Run, report: Report) -> FeatureCache:
     cache = FeatureCache(run.folder / "cache", config.pictures, maker.model, run.state.cached)
     share, size = cache.made / cache.rows, f"{cache.megabytes:.0f} MB in all"
     report("caching frozen features", share, size)
+    if run.writes and run.state.stage == "cache":
+        cache.need_room()
     while run.writes and run.state.stage == "cache" and cache.made < cache.rows:
         if run.share_spent() > UNTIL["cache"] and cache.made >= config.batch:
             break

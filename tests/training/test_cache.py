@@ -99,6 +99,13 @@ def test_a_disk_without_room_is_told_before_it_is_full(
     with pytest.raises(InputError, match="make room"):
         FeatureCache(tmp_path, ROWS, micro_model())
     assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    FeatureCache(tmp_path, ROWS, micro_model())
+    monkeypatch.setattr("training.cache.shutil.disk_usage", lambda folder: full)
+    begun = FeatureCache(tmp_path, ROWS, micro_model(), made=ROWS - 1)
+    with pytest.raises(InputError, match=r"the features take 0\.0 GB: make room"):
+        begun.need_room()
+    FeatureCache(tmp_path, ROWS, micro_model(), made=ROWS).need_room()
 
 
 def test_some_of_many_goods_are_taken_from_first_to_last() -> None:
