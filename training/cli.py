@@ -60,6 +60,9 @@ def train(
         str, typer.Option(help="MLflow tracking URI that figures go to besides TensorBoard.")
     ] = "",
     device: Device = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Only go on with a run that is there, begin none.")
+    ] = False,
     add_product: Annotated[
         str, typer.Option(help="Product to add to the finished run --base; the others stay as is.")
     ] = "",
@@ -101,7 +104,7 @@ def train(
     if odd := read_words(words).strangers(spec.products):
         typer.echo(f"{words} speaks of {', '.join(odd)}, and no such product is trained.", err=True)
     with fabric.rank_zero_first():
-        run = open_run(out, spec)
+        run = open_run(out, spec, resume=resume)
     run.mlflow = mlflow
     with progress() as report:
         bundle = run_stages(run, report, fabric)

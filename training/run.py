@@ -162,12 +162,17 @@ class Run:
         return 60 * self.spec.config.minutes
 
 
-def open_run(folder: Path, spec: RunSpec) -> Run:
-    """A new run, or the one already there if it was begun with the same specification."""
+def open_run(folder: Path, spec: RunSpec, *, resume: bool = False) -> Run:
+    """A new run, or the one already there if it was begun with the same specification.
+
+    :class:`InputError` where it was not, or where there is none to ``resume``.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: give a new folder with --out.")
     path = folder / "run.json"
     begun = folder.is_dir() and any(p.name != path.name for p in folder.iterdir())
+    if resume and not (begun and path.is_file()):
+        raise InputError(f"{folder} holds no run to go on with: name its folder with --out.")
     if begun and not path.is_file():
         raise InputError(f"{folder} is not empty and holds no run: give a new folder with --out.")
     if begun:

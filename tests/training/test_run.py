@@ -252,6 +252,14 @@ def test_what_a_run_fitted_before_its_first_checkpoint_is_not_another_runs(tmp_p
         open_run(tmp_path / "run", spec(seed=9))
 
 
+def test_only_what_is_there_can_be_gone_on_with(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no run to go on with"):
+        open_run(tmp_path / "run", spec(), resume=True)
+    assert not (tmp_path / "run").exists()
+    open_run(tmp_path / "run", spec()).advance("cache", 3)
+    assert open_run(tmp_path / "run", spec(), resume=True).state.cached == 3
+
+
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with pytest.raises(InputError, match="is a file: give a new folder"):
