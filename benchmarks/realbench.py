@@ -41,7 +41,15 @@ ABLATIONS = {
         "reconstruction",
         "ddpm",
     ),
-    "promptmad": ("no-text", "no-focal", "no-attention", "no-laterals", "ddpm"),
+    "promptmad": (
+        "no-text",
+        "no-fusion",
+        "no-focal",
+        "no-dice",
+        "no-attention",
+        "no-laterals",
+        "ddpm",
+    ),
 }
 STEPS = (0, 1, 2, 4, 10)
 FIGURES = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.types import InputError
 
@@ -36,6 +36,8 @@ class ModelConfig(Frozen):
     """Whether the picture is rebuilt beside its prompt. A picture as prompt needs it; what a bank
     answers lies where the query lies and stands for itself."""
     text: bool = True
+    fusion: bool = True
+    """Whether the words reach the prompt and the decoder, and not the segmentor alone."""
     laterals: bool = True
     """Whether the segmentor sees the trunk at stride 4."""
     refinement: Literal["bridge", "ddpm"] = "bridge"
@@ -76,6 +78,11 @@ class ModelConfig(Frozen):
     """How much of the memory counts in where the map marks; how strongly it does is the score's."""
 
     @property
+    def fused(self) -> bool:
+        """Whether words reach prompt and decoder."""
+        return self.text and self.fusion
+
+    @property
     def residual_channels(self) -> int:
         """What the segmentor sees of the difference between a picture and its prompt."""
         if self.prompt == "picture":
@@ -110,10 +117,6 @@ class ModelConfig(Frozen):
             raise ValueError("width must be a multiple of 2·heads, 2·segmentor_width of heads")
         if self.segmentor_width % GROUPS or self.guide_channels % GROUPS:
             raise ValueError(f"segmentor_width and guide_channels are multiples of {GROUPS}")
-        if self.prompt == "picture" and (self.memory_tokens or not self.reconstruction):
-            raise ValueError("a picture as prompt takes no memory_tokens, and needs reconstruction")
-        if self.context_px and not self.memory_tokens:
-            raise ValueError("context_px needs memory_tokens")
         if self.outline_channels % GROUPS:
             raise ValueError(f"outline_channels is a multiple of {GROUPS}")
         if not 0 < self.beta[0] <= self.beta[1] < 1:
@@ -124,6 +127,17 @@ class ModelConfig(Frozen):
                 f"where a picture is rebuilt, a neighbour_window of {self.neighbour_window} needs "
                 f"an input_px of {16 * least}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _parts_belong_together(self) -> Self:
+        """:class:`ValueError` where one is of no use without another."""
+        if self.prompt == "picture" and (self.memory_tokens or not self.reconstruction):
+            raise ValueError("a picture as prompt takes no memory_tokens, and needs reconstruction")
+        if not (self.fusion or (self.text and self.reconstruction)):
+            raise ValueError("without text and reconstruction there is no fusion to leave out")
+        if self.context_px and not self.memory_tokens:
+            raise ValueError("context_px needs memory_tokens")
         return self
 
 
@@ -266,8 +280,10 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 ABLATIONS: dict[str, dict[str, Any]] = {
     "no-text": {"model": {"text": False}},
+    "no-fusion": {"model": {"fusion": False}},
     "no-focal": {"loss": {"focal_gamma": 0.0, "focal_alpha": 0.5}},
     "focal": {"loss": LossConfig().model_dump()},
+    "no-dice": {"loss": {"dice": 0.0}},
     "no-attention": {"model": {"segmentor_layers": 0}},
     "no-memory": {"model": {"memory_tokens": 0, "context_px": 0}},
     "no-context": {"model": {"context_px": 0}},
@@ -313,4 +329,7 @@ def config_named(name: str) -> TrainConfig:
         before, settings = settings, over(settings, ABLATIONS[ablation])
         if settings == before:
             raise InputError(f"{base} is as {ablation!r} would make it: leave that out.")
-    return TrainConfig.model_validate(settings | {"name": name})
+    try:
+        return TrainConfig.model_validate(settings | {"name": name})
+    except ValidationError as error:
+        raise InputError(f"There is no {name!r}: {error.errors()[0]['msg']}.") from error

@@ -11,6 +11,7 @@ from tests.training.micro import MODEL, SIDE, micro_model
 from training.config import CONFIGS, FAMILIES, SIZES, ModelConfig, config_named
 from training.model.picture import Picture, medoid
 from training.model.promptmad import PromptMAD
+from training.model.settled import settled
 from training.pictures import Good
 from training.prepare import Goods, fill_prompt
 from training.rows import stacked
@@ -54,6 +55,7 @@ def test_the_baseline_has_none_of_promptmads_parts() -> None:
         {"segmentor_layers": 0},
         {"prompt": "picture"},
         {"reconstruction": False},
+        {"fusion": False},
     ],
 )
 def test_a_switch_leaves_a_part_out(switch: dict[str, object]) -> None:
@@ -76,6 +78,9 @@ def test_ablations_are_named_after_what_they_leave_out() -> None:
     assert config_named("promptmad-bank-small+reconstruction").model.reconstruction
     with pytest.raises(InputError, match="bank-small is as 'no-focal' would make it"):
         config_named("promptmad-bank-small+no-focal")
+    with pytest.raises(InputError, match=r"bank-small\+no-fusion': .* there is no fusion to leave"):
+        config_named("promptmad-bank-small+no-fusion")  # which rebuilds nothing
+    assert config_named("promptmad-small+no-dice").loss.dice == 0
     with pytest.raises(InputError, match="no ablation 'no-words': choose from no-text"):
         config_named("promptmad-tiny+no-words")
 
@@ -142,3 +147,14 @@ def test_jitter_is_a_share_of_a_tokens_size() -> None:
     moved = _jittered(tokens, 0.5, torch.Generator().manual_seed(0)) - tokens
     assert moved.std().item() == pytest.approx(1.5, rel=0.02)
     assert SegmentStage(config_named("promptmad-tiny").loss).jitter == 0
+
+
+@pytest.mark.parametrize("switch", [{}, {"prompt": "picture"}, {"fusion": False}, {"text": False}])
+def test_what_is_worked_out_once_answers_as_what_is_not(switch: dict[str, object]) -> None:
+    model = _model(**switch)
+    image = torch.randint(0, 256, (2, SIDE, SIDE, 3), dtype=torch.uint8)
+    product = torch.tensor([1, 0])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            settled(model).look(image, product).logit, model.look(image, product).logit
+        )

@@ -19,6 +19,7 @@ from engine.types import Image
 SIDE = 48
 NEAR = 0.3  # of the usual distance from a good part to the next: nearer is no other photograph
 FEWEST = 8  # goods, below which there is no telling what is usual
+AT_ONCE = 256  # pictures whose distances to all others lie in memory
 FLAT = 1e-3
 
 Print = NDArray[np.float32]
@@ -59,12 +60,20 @@ def near_copies(prints: Sequence[Print], goods: Sequence[int]) -> Iterator[Pair]
     if len(goods) < FEWEST:
         return
     stack = np.stack(prints)
-    usual = float(np.median(_nearest(_distances(stack[goods], stack[goods]))))
-    least = np.min([_distances(turned, stack) for turned in _turned(stack)], 0)
-    for second, row in enumerate(least):
-        alike = np.flatnonzero(row[:second] < NEAR * usual)
-        if alike.size:
-            yield Pair(int(alike[0]), second)
+    usual = float(np.median(_nearest(stack[goods])))
+    for block in _blocks(len(stack)):
+        turned = _turned(stack[block])
+        least = np.min([_distances(own, stack[: block.stop]) for own in turned], 0)
+        for second, row in enumerate(least, block.start):
+            alike = np.flatnonzero(row[:second] < NEAR * usual)
+            if alike.size:
+                yield Pair(int(alike[0]), second)
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """So that not all distances lie in memory at once."""
+    for start in range(0, count, AT_ONCE):
+        yield slice(start, min(start + AT_ONCE, count))
 
 
 def _distances(a: Print, b: Print) -> Print:
@@ -73,10 +82,14 @@ def _distances(a: Print, b: Print) -> Print:
     return np.asarray(np.sqrt(np.maximum(squares, 0) / a.shape[1]), np.float32)
 
 
-def _nearest(distances: Print) -> Print:
+def _nearest(stack: Print) -> Print:
     """From each to its nearest other, ``(n,)``."""
-    others = distances + np.diag(np.full(len(distances), np.inf, np.float32))
-    return np.asarray(others.min(1), np.float32)
+    found = []
+    for block in _blocks(len(stack)):
+        distances = _distances(stack[block], stack)
+        distances[np.arange(len(distances)), np.arange(block.start, block.stop)] = np.inf
+        found.append(distances.min(1))
+    return np.concatenate(found)
 
 
 def _turned(stack: Print) -> Iterator[Print]:

@@ -238,7 +238,7 @@ class PromptMAD(nn.Module):
         text = self.words(product) if self.words else None
         rebuilt = None
         if self.reconstructor is not None:
-            normal = None if text is None else text[:, :1]
+            normal = text[:, :1] if text is not None and self.config.fused else None
             seen = f.tokens if blurred is None else blurred
             encoded = self.encoded(product) if self.encoded else None
             rebuilt = self.reconstructor(seen, prompt.tokens, normal, encoded)

@@ -75,7 +75,7 @@ class Reconstructor(nn.Module):
         self.proj_out = nn.Linear(d, 4 * config.neck_dim)
         self.pos_row = nn.Parameter(0.02 * torch.randn(side, 1, d // 2))
         self.pos_col = nn.Parameter(0.02 * torch.randn(1, side, d // 2))
-        self.text_to_prompt = FromText(d, config.heads) if config.text else None
+        self.text_to_prompt = FromText(d, config.heads) if config.fused else None
         self.encoder = nn.ModuleList(
             EncoderLayer(d, config.heads) for _ in range(config.encoder_layers)
         )

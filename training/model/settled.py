@@ -36,7 +36,7 @@ def settled(model: PromptMAD) -> PromptMAD:
     if text is not None:
         fixed.words = Settled(text)
     if isinstance(model.prompt, Picture) and model.reconstructor is not None:
-        normal = None if text is None else text[:, :1]
+        normal = text[:, :1] if text is not None and model.config.fused else None
         fixed.encoded = Settled(model.reconstructor.encoded(model.prompt.tokens.float(), normal))
     return fixed
 
