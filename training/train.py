@@ -36,6 +36,7 @@ from training.stages import stages
 from training.tracking import finished
 from training.words import read_words
 
+CACHE = "cache"  # folder of a run's rows
 UNTIL = {"cache": 0.4, "segmentor": 0.84, "refiner": 0.94}
 """Share of the run's minutes by which a stage gives way to the next."""
 PREPARED = ("neck.", "detail.", "prompt.", "memory.", "context.")
@@ -112,13 +113,14 @@ def _rows(
 ) -> tuple[Rows, int]:
     """Where batches come from, and how many rows there are.
 
-    A GPU makes features faster than a disk would give them back; a CPU makes each once.
+    A GPU makes features faster than a disk would give them back; a CPU makes each once. A finished
+    run needs none, and its cache may have been taken away.
     """
     config = run.spec.config
     donors, damage = _donors(goods, run), config.damage
     pictures = Pictures(goods.fitted, donors, config.seed, config.clean_share, damage)
     maker = RowMaker(model, pictures)
-    if fabric.device.type == "cuda":
+    if fabric.device.type == "cuda" or (run.model.is_file() and not (run.folder / CACHE).exists()):
         return maker, run.state.cached or config.pictures
     if run.state.stage != "cache" and not run.state.cached:
         raise InputError(
@@ -134,7 +136,7 @@ def _cache(maker: RowMaker, run: Run, report: Report) -> FeatureCache:
     config = run.spec.config
     if not run.writes:
         run.catch_up()
-    cache = FeatureCache(run.folder / "cache", config.pictures, maker.model, run.state.cached)
+    cache = FeatureCache(run.folder / CACHE, config.pictures, maker.model, run.state.cached)
     share, size = cache.made / cache.rows, f"{cache.megabytes:.0f} MB in all"
     report("caching frozen features", share, size)
     if run.writes and run.state.stage == "cache":
