@@ -33,9 +33,14 @@ def make_tiny_bundle(
     goods: Sequence[KnownGood] = (),
 ) -> Path:
     """Write the bundle at ``folder``: pictures of ``size``, maps of half of it."""
-    graphs = {"trunk": _trunk(len(products), size), "step": _step(size), "head": _head(size)}
-    write_bundle(folder, tiny_manifest(products, size), graphs, _prompts(products), goods)
+    graphs, prompts = tiny_graphs(len(products), size), _prompts(products)
+    write_bundle(folder, tiny_manifest(products, size), graphs, prompts, goods)
     return folder
+
+
+def tiny_graphs(products: int = 2, size: int = 64) -> dict[str, onnx.ModelProto]:
+    """The graphs of the tiny bundle."""
+    return {"trunk": _trunk(products, size), "step": _step(size), "head": _head(size)}
 
 
 def tiny_manifest(products: Sequence[str] = ("disc", "label"), size: int = 64) -> Manifest:

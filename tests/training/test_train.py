@@ -18,6 +18,7 @@ from engine.files import sha256_of
 from engine.pictures import read_picture
 from engine.types import InputError
 from inspector.cli import app
+from tests.engine.tiny import tiny_graphs
 from tests.training.micro import CONFIG, write_goods, write_weights
 from training.config import CONFIGS
 from training.evaluate import planned
@@ -38,6 +39,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     write_goods(folder, "strip", defects=4)
     return write_goods(folder, "gear_wheel")
+
+
+@pytest.fixture
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what stands beside a bundle's graphs: those are a tiny bundle's, an export takes half a
+    minute."""
+    monkeypatch.setattr("training.export.export_graphs", lambda model: tiny_graphs())
 
 
 def _train(data: Path, out: Path, weights: Path, *more: str) -> tuple[int, str]:
@@ -121,6 +129,7 @@ def test_an_input_size_that_no_model_has_is_refused(data: Path, tmp_path: Path, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("_quickly")
 def test_pretrain_makes_weights_that_train_takes(data: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("training.pretrain.STEPS", 3)
     call = ["pretrain", "--data", data, "--out", tmp_path / "pre", "--config", "micro"]
@@ -181,6 +190,7 @@ def test_clip_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
         ClipEncoder("ViT-9000", None)
 
 
+@pytest.mark.usefixtures("_quickly")
 def test_a_clip_text_tower_from_a_file_makes_the_table(data: Path, tmp_path: Path) -> None:
     """A real open_clip model, its weights made here: the loading code is the real one."""
     path = tmp_path / "clip.pt"
