@@ -23,7 +23,7 @@ from tests.training.photographs import (
     write_parts,
 )
 from training.datasets.dataset import Dataset, read_dataset, snapshot_sha256
-from training.datasets.sample import load_mask
+from training.datasets.sample import Sample, load_mask
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,12 @@ def test_defects_alone_can_be_tested_on_and_not_trained_on(tmp_path: Path) -> No
 
 
 def test_a_name_is_the_same_however_its_accents_are_stored(tmp_path: Path) -> None:
-    stored = normalize("NFD", "Tür")
+    stored, typed = (normalize(form, "Tür") for form in ("NFD", "NFC"))
     dataset = read_dataset(write_goods(tmp_path, stored))
-    assert dataset.chosen(["Tür"]) == dataset.chosen([stored]) == [stored]
+    assert dataset.chosen([typed]) == dataset.chosen([stored]) == [stored]
+    both = Dataset(tmp_path, "", tuple(Sample(tmp_path, x, "train") for x in (stored, typed)))
+    assert both.chosen([]) == sorted([stored, typed])
+    assert [both.chosen([x]) for x in (stored, typed)] == [[stored], [typed]]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its names are Unicode")
@@ -173,7 +176,7 @@ def test_a_frozen_set_keeps_its_hash_and_notices_a_changed_picture(tmp_path: Pat
     said = call("snapshot", tmp_path)
     assert said.exit_code == 0, said.output
     assert "1 of them are other files than were frozen before." in said.stdout
-    assert "1 pictures in the folders are not in that table" in said.stdout
+    assert "1 pictures in the folders are not in" in said.stdout
     assert _hash(read_dataset(tmp_path)) != before
     assert any("1 pictures are not in the manifest" in f.words for f in findings(tmp_path))
     (tmp_path / "manifest.csv").unlink()

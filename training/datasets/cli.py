@@ -76,8 +76,8 @@ def snapshot(
         typer.echo(f"{changed} of them are other files than were frozen before.")
     if left := unnamed(read):
         typer.echo(
-            f"{len(left)} pictures in the folders are not in that table, as they were not before: "
-            f"the first is {left[0].path}. To freeze the folders as they are, take it away first."
+            f"{len(left)} pictures in the folders are not in {data / NAME}, and so not frozen: the "
+            f"first is {left[0].path}. To freeze the folders as they are, take that table away."
         )
     typer.echo(f"A bundle trained on all of them, from {table.parent}, names {goods}.")
 

@@ -33,17 +33,18 @@ class Dataset:
 
         A name is the same however its accents are stored: a folder keeps its own way.
         """
-        known = {normalize("NFC", name): name for name in self.products(split)}
-        if not known:
+        every = self.products(split)
+        if not every:
             raise InputError(
                 f"{self.root} holds no product with good pictures to {split} on: expected "
                 f"{self.root / '<product>' / split / 'good'}, or a {MANIFEST}."
             )
+        known = {normalize("NFC", name): name for name in every} | {name: name for name in every}
         for name in wanted:
-            if normalize("NFC", name) not in known:
-                raise UnknownProductError(name, list(known.values()))
-        asked = (known[normalize("NFC", name)] for name in wanted)
-        return list(dict.fromkeys(asked)) or list(known.values())
+            if name not in known and normalize("NFC", name) not in known:
+                raise UnknownProductError(name, every)
+        asked = (known.get(name) or known[normalize("NFC", name)] for name in wanted)
+        return list(dict.fromkeys(asked)) or every
 
     def train_goods(self, products: Sequence[str]) -> list[Sample]:
         """Good training pictures, product after product."""
