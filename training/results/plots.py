@@ -12,7 +12,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from training.evaluate import Evaluation, Judged
 
 GOOD, DEFECTIVE, LIMIT = "#4477aa", "#ee6677", "#222222"
-LINES = [to_hex(colour) for colour in colormaps["tab20"](range(20))]
+LINES = [to_hex(colour) for colour in colormaps["tab20"]([*range(0, 20, 2), *range(1, 20, 2)])]
 """Of products, in their order and over again. A page names them beside its own text: a figure has
 no fonts for every name there is, and reads ``_`` and ``$`` in its own way."""
 DPI = 110
