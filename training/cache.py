@@ -68,10 +68,8 @@ class FeatureCache:
 
     def need_room(self) -> None:
         """:class:`InputError` where the disk does not hold the rows that are still to be made."""
-        free, needed = (
-            shutil.disk_usage(self._folder).free,
-            self._row_bytes * (self.rows - self.made),
-        )
+        free = shutil.disk_usage(self._folder).free
+        needed = self._row_bytes * (self.rows - self.made)
         if free < needed:
             raise InputError(
                 f"{self._folder} has {free / 2**30:.1f} GB free, the features take "

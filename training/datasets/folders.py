@@ -14,6 +14,7 @@ from training.datasets.manifest import table_of
 from training.datasets.sample import GOOD, Sample, Split
 
 VISA_SPLIT = PurePosixPath("split_csv/1cls.csv")
+MASKS = "ground_truth"  # the folder of a product's masks, in the layouts by folder
 VISA_COLUMNS = ("object", "split", "label", "image", "mask")
 
 
@@ -63,7 +64,7 @@ def _test_folder(home: Path, folder: Path, names: _Names) -> Iterator[Sample]:
     if folder.name == names.good:
         yield from (Sample(path, home.name, "test") for path in pictures_below(folder))
         return
-    masks = {path.stem: path for path in pictures_below(home / "ground_truth" / folder.name)}
+    masks = {path.stem: path for path in pictures_below(home / MASKS / folder.name)}
     for path in pictures_below(folder):
         mask = masks.get(names.mask.format(stem=path.stem))
         yield Sample(path, home.name, "test", folder.name, mask)

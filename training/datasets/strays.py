@@ -7,9 +7,8 @@ from pathlib import Path
 
 from engine.pictures import pictures_below
 from training.datasets.dataset import LAYOUTS, Dataset
+from training.datasets.folders import MASKS
 from training.datasets.sample import Sample
-
-MASKS = "ground_truth"  # the folder of a product's masks, in the layouts by folder
 
 
 def unnamed(dataset: Dataset) -> Sequence[Sample]:

@@ -39,10 +39,8 @@ def validate(dataset: Dataset, report: Report) -> list[Finding]:
     seen: dict[str, Look] = {}
     strays = unnamed(dataset)
     for product in sorted({s.product for s in dataset.samples}):
-        own, check = (
-            [s for s in dataset.samples if s.product == product],
-            _Check(product, dataset.root),
-        )
+        own = [s for s in dataset.samples if s.product == product]
+        check = _Check(product, dataset.root)
         looks: list[Look] = []
         findings += check.looked_at(own, looks, report)
         findings += check.all_of(own, looks)
