@@ -73,7 +73,8 @@ class FeatureCache:
         if free < needed:
             raise InputError(
                 f"{self._folder} has {free / 2**30:.1f} GB free, the features take "
-                f"{needed / 2**30:.1f} GB: make room, or give an --out on another disk."
+                f"{needed / 2**30:.1f} GB: make room, give an --out on another disk, or "
+                "take --no-cache, which makes them anew for every step and takes far longer."
             )
 
     def fill(self, maker: RowMaker, device: torch.device) -> None:

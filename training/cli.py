@@ -60,6 +60,9 @@ def train(
         str, typer.Option(help="MLflow tracking URI that figures go to besides TensorBoard.")
     ] = "",
     device: Device = "auto",
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Keep no features on disk: slower on a CPU.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Only go on with a run that is there, begin none.")
     ] = False,
@@ -105,7 +108,7 @@ def train(
         typer.echo(f"{words} speaks of {', '.join(odd)}, and no such product is trained.", err=True)
     with fabric.rank_zero_first():
         run = open_run(out, spec, resume=resume)
-    run.mlflow = mlflow
+    run.mlflow, run.caches = mlflow, not no_cache
     with progress() as report:
         bundle = run_stages(run, report, fabric)
     if fabric.is_global_zero:

@@ -55,7 +55,8 @@ class Run:
     """The folder of one run, with a clock that goes on where the last sitting stopped it.
 
     Of several processes one ``writes``. ``mlflow`` is where figures go besides TensorBoard, an
-    MLflow tracking URI: it decides nothing, and is no part of the specification.
+    MLflow tracking URI: it decides nothing, and is no part of the specification. Neither is whether
+    a CPU ``caches`` features on disk, which takes room and saves time.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Run:
         self.folder, self.spec, self._clock = folder, spec, clock
         self.writes = True
         self.mlflow = ""
+        self.caches = True
         self.state = _read_state(folder / "state.json")
         self._started = clock() - self.state.seconds
         self._checkpoint = folder / "checkpoint.safetensors"

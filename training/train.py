@@ -113,19 +113,20 @@ def _rows(
 ) -> tuple[Rows, int]:
     """Where batches come from, and how many rows there are.
 
-    A GPU makes features faster than a disk would give them back; a CPU makes each once. A finished
-    run needs none, and its cache may have been taken away.
+    A GPU makes features faster than a disk would give them back; a CPU makes each once, where the
+    disk has room for them. A finished run needs none, and its cache may have been taken away.
     """
     config = run.spec.config
     donors, damage = _donors(goods, run), config.damage
     pictures = Pictures(goods.fitted, donors, config.seed, config.clean_share, damage)
     maker = RowMaker(model, pictures)
-    if fabric.device.type == "cuda" or (run.model.is_file() and not (run.folder / CACHE).exists()):
+    ended = run.model.is_file() and not (run.folder / CACHE).exists()
+    if ended or not run.caches or fabric.device.type == "cuda":
         return maker, run.state.cached or config.pictures
     if run.state.stage != "cache" and not run.state.cached:
         raise InputError(
-            f"{run.folder} was begun on a GPU, which keeps no features: go on with it on one, or "
-            "give a new --out."
+            f"{run.folder} was begun without a cache, as on a GPU: go on with it on one or with "
+            "--no-cache, or give a new --out."
         )
     cache = _cache(maker, run, report)
     return cache, cache.made

@@ -103,7 +103,9 @@ def test_a_disk_without_room_is_told_before_it_is_full(
     FeatureCache(tmp_path, ROWS, micro_model())
     monkeypatch.setattr("training.cache.shutil.disk_usage", lambda folder: full)
     begun = FeatureCache(tmp_path, ROWS, micro_model(), made=ROWS - 1)
-    with pytest.raises(InputError, match=r"the features take 0\.0 GB: make room"):
+    with pytest.raises(
+        InputError, match=r"the features take 0\.0 GB: make room, .* or take --no-cache"
+    ):
         begun.need_room()
     FeatureCache(tmp_path, ROWS, micro_model(), made=ROWS).need_room()
 
@@ -142,7 +144,7 @@ def test_a_run_begun_on_a_gpu_is_not_gone_on_with_on_a_cpu(tmp_path: Path) -> No
     run = open_run(tmp_path / "run", spec())
     run.advance("segmentor", 3)
     fabric = SimpleNamespace(device=CPU)
-    with pytest.raises(InputError, match="was begun on a GPU, which keeps no features"):
+    with pytest.raises(InputError, match="was begun without a cache, as on a GPU"):
         _rows(micro_model(), Goods([], []), run, report, fabric)
     fabric.device = torch.device(
         "cuda"

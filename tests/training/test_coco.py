@@ -239,3 +239,16 @@ def test_coco_writes_nothing_outside_and_nothing_by_halves(tmp_path: Path) -> No
     options[-1] = tmp_path / "other"
     assert call("from-coco", tmp_path / "c.json", *options).exit_code == 2
     assert not (tmp_path / "other").exists()
+
+
+def test_a_broken_table_is_told_before_masks_lie_beside_it(tmp_path: Path) -> None:
+    data = write_parts(tmp_path / "data", train=4, test=2)
+    assert call("to-coco", data, "--out", tmp_path / "all.json").exit_code == 0
+    table = tmp_path / "out" / "manifest.csv"
+    table.parent.mkdir()
+    table.write_text("path,product\na.png,\n")
+    options = ["--images", data, "--out", table.parent]
+    said = call("from-coco", tmp_path / "all.json", *options)
+    assert said.exit_code == 2
+    assert "line 2, product" in " ".join(said.output.split())
+    assert list(table.parent.iterdir()) == [table]

@@ -108,6 +108,17 @@ def test_another_input_size_is_trained_and_measured(data: Path, tmp_path: Path) 
     assert json.loads(result.stdout)["products"]["strip"]["pixel_auroc"] > 0.6
 
 
+@pytest.mark.usefixtures("_quickly")
+def test_without_a_cache_features_are_made_anew_and_none_are_kept(
+    data: Path, tmp_path: Path
+) -> None:
+    weights, run = write_weights(tmp_path / "trunk.safetensors"), tmp_path / "run"
+    code, said = _train(data, run, weights, "--no-cache")
+    assert code == 0, said
+    assert read_bundle(run / "bundle").manifest.products == ("gear_wheel", "strip")
+    assert not (run / "cache").exists()
+
+
 def test_settings_that_do_not_go_together_are_told(data: Path, tmp_path: Path) -> None:
     weights, more = write_weights(tmp_path / "trunk.safetensors"), ["--input-px", "96"]
     base = ["--data", data, "--out", tmp_path / "run", "--backbone-weights", weights]

@@ -129,17 +129,18 @@ def from_coco(
     Into a folder that has a manifest they are added, in place of what it had of those products for
     that use.
     """
-    from training.datasets.coco import from_coco as rows
+    from training.datasets.coco import from_coco as imported
     from training.datasets.coco import read_coco
-    from training.datasets.manifest import NAME, joined, write_manifest
+    from training.datasets.manifest import NAME, joined, rows, write_manifest
 
-    coco = read_coco(annotations)
+    coco, table = read_coco(annotations), out / NAME
+    there = list(rows(table)) if table.is_file() else []  # a broken one is told before masks lie
     with progress() as report:
-        new = rows(coco, images, out, report, product, split)
-    table = joined(out / NAME, new)
-    write_manifest(out / NAME, table)
+        new = imported(coco, images, out, report, product, split)
+    every = joined(there, new)
+    write_manifest(table, every)
     shown = ", ".join(sorted({row.product for row in new}))
-    typer.echo(f"{out / NAME}: {len(new)} pictures of {shown}, {len(table)} in all")
+    typer.echo(f"{table}: {len(new)} pictures of {shown}, {len(every)} in all")
 
 
 @dataset.command("to-coco")

@@ -70,11 +70,9 @@ def table_of(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise InputError(f"{path} is not UTF-8 ({error.reason}): save it as CSV UTF-8.") from error
 
 
-def joined(path: Path, new: Sequence[Row]) -> list[Row]:
-    """The table that is there, if one is, with ``new`` in place of what it had of the same
-    products for the same use."""
+def joined(there: Iterable[Row], new: Sequence[Row]) -> list[Row]:
+    """A table with ``new`` in place of what it had of the same products for the same use."""
     replaced = {(row.product, row.split) for row in new}
-    there = rows(path) if path.is_file() else ()
     return [*(row for row in there if (row.product, row.split) not in replaced), *new]
 
 
