@@ -1,5 +1,7 @@
-"""The command of calibration: from good parts to a recipe."""
+"""The commands of calibration: from good parts to a recipe, and a plan asked whether it holds."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -72,3 +74,35 @@ def calibrate(
             f"{product}: {limit.score:.4g} (95 %: {low:.4g} to {high:.4g}) from {limit.goods} "
             f"goods{taught}{without}"
         )
+
+
+def verify(
+    plan: Annotated[Path, typer.Argument(help="Plan folder, from 'build'.")],
+    recipe: Annotated[
+        Path | None, typer.Option(help="Recipe at whose thresholds no verdict may differ.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; the plan's own if not given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Ask a plan about its golden pictures: does it still answer as its bundle does?
+
+    Exit code 2 where it does not. A station asks the same before it takes a part.
+    """
+    from calibration.recipe import read_recipe, require_fit
+    from engine.detector import Detector
+
+    known = read_recipe(recipe) if recipe else None
+    with Detector.open(plan, threads) as detector:
+        if known and recipe:
+            require_fit(known, recipe, detector.plan)
+        parity = detector.verify(known.limits if known else {})
+    if as_json:
+        typer.echo(json.dumps({"plan": str(plan)} | asdict(parity)))
+        return
+    verdicts = "no verdict differs, " if known else ""
+    typer.echo(
+        f"{plan}: {verdicts}scores within {parity.score:.0e} and maps within {parity.map:.0e} of "
+        f"their range on {parity.pictures} golden pictures"
+    )

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.files import whole_file
+from engine.manifest import PlanManifest
 from engine.types import InputError, UnknownProductError
 
 Positive = Annotated[float, Field(gt=0)]
@@ -61,6 +62,11 @@ class Recipe(BaseModel):
         except KeyError:
             raise UnknownProductError(product, self.products) from None
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """The score by product above which a part is NG."""
+        return {product: threshold.score for product, threshold in self.products.items()}
+
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe file; :class:`InputError` names the file and the first thing wrong in it."""
@@ -74,6 +80,15 @@ def read_recipe(path: Path) -> Recipe:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InputError(f"The recipe {path} is not usable: {where}: {first['msg']}.") from error
+
+
+def require_fit(recipe: Recipe, path: Path, plan: PlanManifest) -> None:
+    """:class:`InputError` where the recipe at ``path`` was measured with another bundle."""
+    if recipe.bundle_sha256 != plan.bundle_sha256:
+        raise InputError(
+            f"The recipe {path} was measured with another bundle than the plan "
+            f"{plan.bundle_name}: run 'inspector calibrate' with this plan."
+        )
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:

@@ -6,6 +6,7 @@
     head.onnx       logits, distance, product → map, score
     prompts.json    the words, prompts.npy their embeddings
     known_goods.csv the good parts it was made from (:mod:`engine.known`)
+    golden.npz      pictures, and what training's own network says of them (:mod:`engine.golden`)
     SHA256SUMS      of every file
 
 Three graphs and not one, so that a plan may take any number of refinement steps
@@ -23,6 +24,7 @@ import onnx
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from engine.golden import Golden, read_golden, write_golden
 from engine.known import KnownGood, read_known, write_known
 from engine.manifest import Manifest, parse
 from engine.sealed import verify, whole_folder
@@ -84,6 +86,13 @@ class Bundle:
         """The good parts it was made from; :class:`BundleError` where their file is damaged."""
         return read_known(self.folder)
 
+    @cached_property
+    def golden(self) -> Golden | None:
+        """Pictures with the answers expected at its default steps; none where it is older than
+        they are, :class:`BundleError` where their file is damaged."""
+        said = self.manifest
+        return read_golden(self.folder, said.input, said.map, len(said.products))
+
 
 def read_bundle(folder: Path) -> Bundle:
     """Verify and open a bundle; :class:`BundleError` names the file and the mend."""
@@ -97,15 +106,18 @@ def write_bundle(
     graphs: Mapping[str, onnx.ModelProto],
     prompts: PromptTable,
     goods: Sequence[KnownGood] = (),
+    golden: Golden | None = None,
     *,
     overwrite: bool = False,
 ) -> Bundle:
     """Write a bundle whole or not at all.
 
     :class:`InputError` where something else stands at ``folder``, or a bundle and ``overwrite``
-    is false; ValueError where graphs or prompts break the contract.
+    is false; ValueError where graphs, prompts or golden pictures break the contract.
     """
     _check_graphs(graphs)
+    if golden is not None:
+        golden.checked(manifest.input, manifest.map, len(manifest.products))
     _check_prompts(prompts, manifest)
     with whole_folder(folder, overwrite=overwrite, marker=MANIFEST) as new:
         _write_text(new / MANIFEST, manifest.model_dump_json(indent=2))
@@ -115,6 +127,8 @@ def write_bundle(
         _write_text(new / "prompts.json", json.dumps(words, indent=2, ensure_ascii=False))
         np.save(new / "prompts.npy", prompts.embeddings, allow_pickle=False)
         write_known(goods, new)
+        if golden is not None:
+            write_golden(golden, new)
     return read_bundle(folder)
 
 

@@ -93,9 +93,9 @@ def bench(
     import numpy as np
 
     from engine.bench import stage_times
-    from engine.build import cloud_pictures
     from engine.detector import Detector
     from engine.manifest import Size
+    from engine.parity import cloud_pictures
     from engine.pictures import list_pictures, read_picture
 
     if pictures is None:

@@ -1,14 +1,16 @@
 """The one class a station calls: a picture and a product in, a score and a map out."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import numpy as np
 
+from engine.golden import Golden
 from engine.manifest import PlanManifest
+from engine.parity import Parity, measure, require
 from engine.plan import MEND, read_plan
 from engine.preprocess import resize, resize_map
 from engine.runtimes.base import Answers, Runtime
@@ -28,11 +30,13 @@ class Detector:
         runtime: Runtime,
         plan: PlanManifest,
         plan_sha256: str = "",
+        golden: Golden | None = None,
         *,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.plan = plan
         self.plan_sha256 = plan_sha256
+        self._golden = golden
         self._runtime = runtime
         self._clock = clock
 
@@ -52,7 +56,7 @@ class Detector:
                 f"{made.version()}: {MEND}."
             )
         runtime = made.load(plan, said.precision, threads or said.threads)
-        return cls(runtime, said, read.sha256)
+        return cls(runtime, said, read.sha256, read.golden)
 
     @property
     def products(self) -> tuple[str, ...]:
@@ -102,6 +106,17 @@ class Detector:
         size = self.plan.input
         grey = np.full((size.height, size.width, 3), 128, np.uint8)
         self.detect(grey, self.products[0])
+
+    def verify(self, limits: Mapping[str, float] = MappingProxyType({})) -> Parity:
+        """Ask about the plan's golden pictures; :class:`BundleError` where it may not be put into
+        service: it answers otherwise than its bundle, or a verdict at ``limits``, the scores by
+        product above which a part is NG, is another."""
+        if self._golden is None:
+            raise BundleError(f"The plan {self.plan.bundle_name} has no golden pictures: {MEND}.")
+        by_code = np.array([limits.get(p, np.nan) for p in self.products], np.float32)
+        parity = measure(self._runtime, self._golden, by_code)
+        require(parity, self.plan.precision, f"The plan of {self.plan.bundle_name}", MEND)
+        return parity
 
     def _check(self, answers: Answers) -> None:
         maps, scores = answers

@@ -124,8 +124,8 @@ class Manifest(_Products):
 class PlanManifest(_Products):
     """What a plan says of itself: which bundle, for which runtime, in which precision.
 
-    ``parity`` is the largest difference from the reference seen when the plan was built, as a
-    share of the reference maps' range.
+    ``parity`` is the largest difference from what was expected, of scores and of maps, seen when
+    the plan was built, as a share of their range (:mod:`engine.parity`).
     """
 
     schema_version: Literal[1] = SCHEMA

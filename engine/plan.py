@@ -1,12 +1,14 @@
 """The plan: a folder made from a bundle for one runtime, on the machine that will run it.
 
 ``plan.json`` (:class:`engine.manifest.PlanManifest`), the runtime's own files, the good parts that
-the model knows (:mod:`engine.known`), ``SHA256SUMS``.
+the model knows (:mod:`engine.known`), golden pictures and what it has to say of them
+(:mod:`engine.golden`), ``SHA256SUMS``.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.golden import Golden, read_golden
 from engine.manifest import PlanManifest, parse
 from engine.sealed import verify
 
@@ -21,6 +23,13 @@ class Plan:
     folder: Path
     manifest: PlanManifest
     sha256: str
+
+    @property
+    def golden(self) -> Golden | None:
+        """None where the plan was built before there were any; :class:`BundleError` where their
+        file is damaged."""
+        said = self.manifest
+        return read_golden(self.folder, said.input, said.map, len(said.products))
 
 
 def read_plan(folder: Path) -> Plan:

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from calibration.recipe import Recipe, read_recipe
+from calibration.recipe import Recipe, read_recipe, require_fit
 from engine.detector import Detector
 from engine.manifest import PlanManifest
 from engine.plan import read_plan
-from engine.types import InputError, MissingError
+from engine.types import MissingError
 from inspector.camera.base import Camera
 from inspector.camera.open import open_camera
 from inspector.db.errors import explained
@@ -146,6 +146,7 @@ class StationSession:
         """Model and camera, while ``status`` knows that they are open."""
         with Detector.open(self.settings.plan, self.settings.threads) as detector:
             check_fit(self.settings, detector.plan, self._recipe)
+            detector.verify(self._recipe.limits)
             self.plan, self._last_picture = detector.plan, None
             with open_camera(self.settings.camera) as camera:
                 self._open = True
@@ -213,11 +214,7 @@ def check_fit(settings: StationSettings, plan: PlanManifest, recipe: Recipe) -> 
     :class:`InputError` where the thresholds were measured with another bundle,
     :class:`engine.types.UnknownProductError` where model or recipe lack the station's product.
     """
-    if recipe.bundle_sha256 != plan.bundle_sha256:
-        raise InputError(
-            f"The recipe {settings.recipe} was measured with another bundle than the plan "
-            f"{plan.bundle_name}: run 'inspector calibrate' with this plan."
-        )
+    require_fit(recipe, settings.recipe, plan)
     if settings.product is not None:
         plan.code(settings.product)
         recipe.threshold(settings.product)

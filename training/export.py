@@ -8,6 +8,7 @@ from pathlib import Path
 from safetensors import safe_open
 
 from engine.bundle import PromptTable, PromptWords, write_bundle
+from engine.golden import Golden
 from engine.known import KnownGood
 from engine.manifest import Backbone, Manifest, Refinement, Size, TextEncoder, Training
 from training.graphs import export_graphs
@@ -26,6 +27,7 @@ def export_bundle(
     table: Table,
     run: Run,
     goods: Sequence[KnownGood],
+    golden: Golden,
     pictures: int,
     backbone: Backbone,
 ) -> Path:
@@ -43,6 +45,7 @@ def export_bundle(
         export_graphs(model),
         PromptTable(words, table.embeddings),
         goods,
+        golden,
         overwrite=True,
     )
     return run.bundle

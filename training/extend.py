@@ -20,6 +20,7 @@ from engine.types import InputError
 from training.datasets.dataset import read_dataset, snapshot_sha256
 from training.datasets.sample import Sample
 from training.export import export_bundle
+from training.golden import answered, one_of_each, shown_by
 from training.kept_words import encoder_of
 from training.model.backbone import Backbone
 from training.model.promptmad import PromptMAD
@@ -80,7 +81,9 @@ def add_product(run: Run, report: Report, fabric: Fabric) -> Path:
     fill_prompt(model, goods, spec.config.seed)
     known = [*base.goods, *settle(model, goods, samples, run, report)]
     pictures = base.manifest.training.pictures + len(samples)
-    return export_bundle(model.cpu(), table, run, known, pictures, base.manifest.backbone)
+    added = one_of_each(goods.held_out, spec.config.damage, spec.config.seed)
+    golden = answered(model.cpu(), [*shown_by(base.golden), *added])
+    return export_bundle(model, table, run, known, golden, pictures, base.manifest.backbone)
 
 
 def _read(samples: Sequence[Sample], spec: RunSpec) -> Goods:

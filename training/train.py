@@ -18,6 +18,7 @@ from training.datasets.suspects import write_ranked
 from training.datasets.textures import read_textures
 from training.export import describe_backbone, export_bundle
 from training.fit import fit
+from training.golden import answered, one_of_each
 from training.kept_words import encoder_of
 from training.model.backbone import load_backbone
 from training.model.promptmad import PromptMAD
@@ -73,7 +74,8 @@ def train(run: Run, report: Report, fabric: Fabric | None = None) -> Path:
         report("choosing refinement steps", 0.0, "")
         model.steps = _choose_steps(model, goods, run)
         known = settle(model, goods, samples, run, report)
-        export_bundle(model.cpu(), table, run, known, len(samples), describe_backbone(spec))
+        golden = answered(model.cpu(), one_of_each(goods.held_out, config.damage, config.seed))
+        export_bundle(model, table, run, known, golden, len(samples), describe_backbone(spec))
         finished(run)
     fabric.barrier()
     return run.bundle

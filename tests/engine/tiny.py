@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
 
 from engine.bundle import PromptTable, PromptWords, write_bundle
+from engine.golden import Golden
 from engine.known import KnownGood
 from engine.manifest import Backbone, Manifest, Refinement, Size, TextEncoder, Training
 from engine.types import Image
@@ -31,10 +32,11 @@ def make_tiny_bundle(
     products: Sequence[str] = ("disc", "label"),
     size: int = 64,
     goods: Sequence[KnownGood] = (),
+    golden: Golden | None = None,
 ) -> Path:
     """Write the bundle at ``folder``: pictures of ``size``, maps of half of it."""
     graphs, prompts = tiny_graphs(len(products), size), _prompts(products)
-    write_bundle(folder, tiny_manifest(products, size), graphs, prompts, goods)
+    write_bundle(folder, tiny_manifest(products, size), graphs, prompts, goods, golden)
     return folder
 
 

@@ -4,13 +4,17 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from engine.build import build
+from engine.golden import write_golden
 from engine.plan import read_plan
+from engine.sealed import seal
 from engine.types import BundleError, InputError, UnknownProductError
 from inspector.app import SILENT_S, NoScreen, StationSession, run_headless
 from inspector.cli import app
@@ -231,6 +235,18 @@ def test_an_edited_plan_is_refused(tmp_path: Path) -> None:
         file.write(b"more")
     with pytest.raises(BundleError, match=r"model\.onnx"):
         StationSession(settings)
+
+
+def test_a_plan_that_answers_otherwise_takes_no_part(tmp_path: Path) -> None:
+    settings = make_station(tmp_path, "sim:disc?parts=1&size=64")
+    golden = read_plan(settings.plan).golden
+    assert golden is not None
+    write_golden(replace(golden, score=golden.score + np.float32(1)), settings.plan)
+    seal(settings.plan)
+    session = StationSession(settings)
+    with pytest.raises(BundleError, match="answers otherwise than its bundle: its scores differ"):
+        run_headless(session, NoScreen())
+    assert not settings.out.exists()
 
 
 def test_the_station_command_reads_its_settings_and_counts(tmp_path: Path) -> None:

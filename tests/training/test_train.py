@@ -44,8 +44,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """For what stands beside a bundle's graphs: those are a tiny bundle's, an export takes half a
-    minute."""
+    minute, and have nothing to do with what the network answers."""
     monkeypatch.setattr("training.export.export_graphs", lambda model: tiny_graphs())
+    monkeypatch.setattr("training.train.answered", lambda model, shown: None)
 
 
 def _train(data: Path, out: Path, weights: Path, *more: str) -> tuple[int, str]:

@@ -1,0 +1,85 @@
+"""Golden pictures: what a model said about a few, while torch still ran it.
+
+``golden.npz`` in a bundle holds good and spoilt parts at the model's size, beside the maps and
+scores that training's own network gave them. A plan carries the same pictures, with what it has to
+answer after its own number of steps, so that it can be asked again wherever it goes
+(:mod:`engine.parity`). No pickle: arrays alone.
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.manifest import Size
+from engine.runtimes.base import Answers, Codes, Images
+from engine.types import BundleError
+
+GOLDEN = "golden.npz"
+MOST_BYTES = 2**30  # unpacked: a file that claims more is no set of golden pictures
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """``G`` pictures and the answers expected: ``image (G, H, W, 3)`` uint8 RGB at the model's
+    size, ``product (G,)`` codes, ``defective (G,)`` bool, ``map (G, h, w)`` and ``score (G,)``
+    float32, raw."""
+
+    image: Images
+    product: Codes
+    defective: NDArray[np.bool_]
+    map: NDArray[np.float32]
+    score: NDArray[np.float32]
+
+    @property
+    def answers(self) -> Answers:
+        return self.map, self.score
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def checked(self, image: Size, maps: Size, products: int) -> Self:
+        """Itself; ValueError where its arrays are not those of such a model, or not finite."""
+        shapes = {
+            "image": (np.uint8, (len(self), image.height, image.width, 3)),
+            "product": (np.int64, (len(self),)),
+            "defective": (np.bool_, (len(self),)),
+            "map": (np.float32, (len(self), maps.height, maps.width)),
+            "score": (np.float32, (len(self),)),
+        }
+        for name, (dtype, shape) in shapes.items():
+            array = getattr(self, name)
+            if array.dtype != dtype or array.shape != shape:
+                raise ValueError(f"{name} is {array.dtype} {array.shape}, not {dtype} {shape}")
+        if not all(np.isfinite(answer).all() for answer in self.answers):
+            raise ValueError("an expected answer is not finite")
+        if not ((self.product >= 0) & (self.product < products)).all():
+            raise ValueError("a picture shows a product that the model does not know")
+        return self
+
+
+def write_golden(golden: Golden, folder: Path) -> None:
+    """Into a folder that is being made."""
+    arrays = {field.name: getattr(golden, field.name) for field in fields(golden)}
+    np.savez(folder / GOLDEN, allow_pickle=False, **arrays)  # photographs do not pack well
+
+
+def read_golden(folder: Path, image: Size, maps: Size, products: int) -> Golden | None:
+    """Of a verified bundle or plan; None where it is older than this file.
+
+    :class:`BundleError` where the file is not what :func:`write_golden` writes for such a model.
+    """
+    path = folder / GOLDEN
+    if not path.is_file():
+        return None
+    try:
+        with ZipFile(path) as packed:
+            if sum(part.file_size for part in packed.infolist()) > MOST_BYTES:
+                raise ValueError("it unpacks to more than a gigabyte")
+        with np.load(path, allow_pickle=False) as arrays:
+            return Golden(**arrays).checked(image, maps, products)
+    except (ValueError, TypeError, EOFError, BadZipFile) as error:
+        raise BundleError(f"{path} is not usable ({error}): make {folder} again.") from error
