@@ -1,0 +1,1 @@
+"""The fused diffusion step for NVIDIA GPUs: its source, and how its weights lie."""
