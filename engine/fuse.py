@@ -17,9 +17,10 @@ from onnx.inliner import inline_local_functions
 
 from engine.bundle import GRAPHS, Bundle
 from engine.manifest import Manifest, Refinement
+from engine.plugins.node import NAMESPACE, packed_weights, prepared, step_node
 from engine.types import InputError
 
-DOMAIN = "promptmad"
+DOMAIN = NAMESPACE
 
 
 class Step(NamedTuple):
@@ -45,27 +46,36 @@ def schedule(refinement: Refinement, steps: int) -> list[Step]:
     return [Step(t, h[s] / h[t]) for t, s in pairwise(times)]
 
 
-def unroll(bundle: Bundle, steps: int) -> onnx.ModelProto:
+def unroll(bundle: Bundle, steps: int, *, fused: bool = False) -> onnx.ModelProto:
     """One graph, ``image, product → map, score``, with ``steps`` refinement steps (0..T).
 
     Each graph becomes an ONNX function whose weights are passed in; a main graph calls them in
     turn and ONNX's own inliner puts the nodes in place, with names that say which step they are.
+    ``fused``: each step is one node of the plugin instead (:mod:`engine.plugins.node`), where the
+    bundle's step is one that its kernel computes.
     """
     trunk, step, head = (inline_local_functions(bundle.graph(name)) for name in GRAPHS)
     nodes = [_call(trunk, "trunk", GRAPHS["trunk"][0], [v.name for v in trunk.graph.output])]
     functions = [_function(trunk, "trunk"), _function(head, "head")]
     constants = [*_weights(trunk, "trunk"), *_weights(head, "head")]
-    logits = "coarse"
+    packed = packed_weights(step) if fused else ()
+    logits, x, condition = "coarse", "x_start", "condition"
     if steps:
-        constants += [*_weights(step, "step"), _constant("half", 0.5)]
+        constants += [*(packed or _weights(step, "step")), _constant("half", 0.5)]
         nodes += _start()
-    x = "x_start"
+    if steps and packed:
+        condition = "condition_last"
+        nodes += prepared("condition", condition)
     for t, keep in schedule(bundle.manifest.refinement, steps):
         name, logits, x_next = f"step{t}", f"logits_{t}", f"x_below_{t}"
-        functions.append(_function(step, "step", name))
         constants += [_constant(f"keep_{t}", [keep]), _row(t)]
-        inputs = (x, "coarse", "condition", f"film_{t}", f"keep_{t}")
-        nodes += [_film(t), _call(step, "step", inputs, (x_next, logits), name)]
+        inputs, outputs = (x, "coarse", condition, f"film_{t}", f"keep_{t}"), (x_next, logits)
+        nodes.append(_film(t))
+        if packed:
+            nodes.append(step_node(inputs, outputs, name))
+        else:
+            functions.append(_function(step, "step", name))
+            nodes.append(_call(step, "step", inputs, outputs, name))
         x = x_next
     taken = [logits if v.name == "logits" else v.name for v in head.graph.input]
     nodes.append(_call(head, "head", taken, GRAPHS["head"][1]))
@@ -152,9 +162,10 @@ def _inlined(
     model = helper.make_model(
         graph, functions=functions, opset_imports=opsets, ir_version=like.ir_version
     )
-    fused = inline_local_functions(model)
-    kept = [opset for opset in fused.opset_import if opset.domain != DOMAIN]
-    del fused.opset_import[:]
-    fused.opset_import.extend(kept)
-    onnx.checker.check_model(fused)
-    return fused
+    inlined = inline_local_functions(model)
+    used = {node.domain for node in inlined.graph.node}
+    kept = [opset for opset in inlined.opset_import if opset.domain != DOMAIN or DOMAIN in used]
+    del inlined.opset_import[:]
+    inlined.opset_import.extend(kept)
+    onnx.checker.check_model(inlined)
+    return inlined
