@@ -3,7 +3,7 @@
 A plan that answers otherwise than the bundle it was made from is never left on disk.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from engine.golden import write_golden
 from engine.known import write_known
 from engine.manifest import PlanManifest
 from engine.parity import expected, measure, require
-from engine.plan import PLAN, write_manifest
+from engine.plan import PLAN, carry_signature, write_manifest
 from engine.runtimes.choice import backend, choose
 from engine.sealed import whole_folder
 
@@ -28,18 +28,22 @@ def build(
     steps: int | None = None,
     threads: int | None = None,
     overwrite: bool = False,
+    trusted: Sequence[Path] = (),
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Path:
     """Make the plan folder ``out`` from a bundle folder, whole or not at all; returns ``out``.
 
     ``runtime`` is "auto", "openvino" or "onnxruntime", ``precision`` "f32" or "bf16", ``steps``
-    0..T refinement steps (None: the bundle's default), ``threads`` None for all cores.
+    0..T refinement steps (None: the bundle's default), ``threads`` None for all cores; of
+    ``trusted`` public keys, if any are given, one has to have signed the bundle.
     :class:`BundleError` for a damaged bundle, or a plan that answers otherwise than its bundle;
     :class:`InputError` for what cannot be had; :class:`MissingError` for a runtime that is not
     installed.
     """
     name, pinned = choose(runtime, precision)
     opened = read_bundle(bundle)
+    if trusted:
+        opened.signed_by(trusted)
     steps = opened.manifest.refinement.default_steps if steps is None else steps
     model = unroll(opened, steps)
     with whole_folder(out, overwrite=overwrite, marker=PLAN) as new:
@@ -50,6 +54,7 @@ def build(
         what = f"The {name} plan of {opened.folder} in {pinned}"
         require(parity, pinned, what, "it was not kept; try another --runtime, or --precision f32")
         write_golden(golden, new)
+        carry_signature(opened, new)
         manifest = _manifest(
             opened,
             runtime=name,

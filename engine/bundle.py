@@ -7,7 +7,7 @@
     prompts.json    the words, prompts.npy their embeddings
     known_goods.csv the good parts it was made from (:mod:`engine.known`)
     golden.npz      pictures, and what training's own network says of them (:mod:`engine.golden`)
-    SHA256SUMS      of every file
+    SHA256SUMS      of every file, SHA256SUMS.sig whose it is (:mod:`engine.signature`)
 
 Three graphs and not one, so that a plan may take any number of refinement steps
 (:mod:`engine.fuse`). Normalisation is inside ``trunk.onnx`` and nowhere else.
@@ -24,10 +24,11 @@ import onnx
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from engine.golden import Golden, read_golden, write_golden
-from engine.known import KnownGood, read_known, write_known
+from engine.golden import GOLDEN, Golden, read_golden, write_golden
+from engine.known import KNOWN, KnownGood, read_known, write_known
 from engine.manifest import Manifest, parse
-from engine.sealed import verify, whole_folder
+from engine.sealed import SIGNATURE, SUMS, verify, whole_folder
+from engine.signature import require_signed
 
 GRAPHS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "trunk": (("image", "product"), ("coarse", "condition", "film", "distance")),
@@ -40,6 +41,19 @@ OUTLINE = "outline"
 """What a trunk may give besides, and a head then takes: added to the logit, on the map's grid."""
 
 MANIFEST = "manifest.json"
+FILES = frozenset(
+    {
+        MANIFEST,
+        *(f"{name}.onnx" for name in GRAPHS),
+        "prompts.json",
+        "prompts.npy",
+        KNOWN,
+        GOLDEN,
+        SUMS,
+        SIGNATURE,
+    }
+)
+"""All that a bundle may hold."""
 MEND = "copy it again from where it was made"
 
 
@@ -85,6 +99,11 @@ class Bundle:
     def goods(self) -> Sequence[KnownGood]:
         """The good parts it was made from; :class:`BundleError` where their file is damaged."""
         return read_known(self.folder)
+
+    def signed_by(self, trusted: Sequence[Path]) -> Path:
+        """The public key of ``trusted`` that signed it; :class:`BundleError` if none did."""
+        what = f"The bundle {self.folder}"
+        return require_signed(self.folder / SUMS, self.folder / SIGNATURE, trusted, what)
 
     @cached_property
     def golden(self) -> Golden | None:

@@ -24,6 +24,10 @@ def build(
     ] = None,
     threads: Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a plan.")] = False,
+    trusted: Annotated[
+        list[Path] | None,
+        typer.Option(help="Public key; one of those given has to have signed the bundle."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Build a plan for this machine from a bundle, and check that it answers the same."""
@@ -38,6 +42,7 @@ def build(
         steps=steps,
         threads=threads,
         overwrite=overwrite,
+        trusted=trusted or (),
     )
     said = read_plan(out).manifest
     if as_json:

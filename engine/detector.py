@@ -1,7 +1,7 @@
 """The one class a station calls: a picture and a product in, a score and a map out."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -41,13 +41,14 @@ class Detector:
         self._clock = clock
 
     @classmethod
-    def open(cls, plan: Path, threads: int | None = None) -> Self:
+    def open(cls, plan: Path, threads: int | None = None, trusted: Sequence[Path] = ()) -> Self:
         """The detector of a plan folder; ``threads`` None takes what the plan was built with.
 
-        :class:`BundleError` for a plan that is damaged or was built with another version of its
-        runtime, :class:`MissingError` for a runtime that is not installed.
+        :class:`BundleError` for a plan that is damaged, was built with another version of its
+        runtime, or of a bundle that none of the ``trusted`` public keys signed, if there are any;
+        :class:`MissingError` for a runtime that is not installed.
         """
-        read = read_plan(plan)
+        read = read_plan(plan, trusted)
         said = read.manifest
         made = backend(said.runtime)
         if made.version() != said.runtime_version:

@@ -1,7 +1,8 @@
 """Folders that are written whole and checked whole: what bundles and plans have in common.
 
 A sealed folder lists the SHA-256 of each of its files in ``SHA256SUMS`` (the format of
-``sha256sum``), so that a copy which lost, gained or changed a byte is refused by name.
+``sha256sum``), so that a copy which lost, gained or changed a byte is refused by name. Beside it
+may lie ``SHA256SUMS.sig``, which says who sealed it (:mod:`engine.signature`).
 """
 
 import tempfile
@@ -13,6 +14,7 @@ from engine.files import sha256_of
 from engine.types import BundleError, InputError
 
 SUMS = "SHA256SUMS"
+SIGNATURE = "SHA256SUMS.sig"
 
 
 def seal(folder: Path) -> str:
@@ -48,7 +50,15 @@ def verify(folder: Path, kind: str, mend: str) -> str:
 
 @contextmanager
 def whole_folder(target: Path, *, overwrite: bool, marker: str) -> Iterator[Path]:
-    """A temporary sibling of ``target`` to fill; sealed and renamed at the end, or removed.
+    """A :func:`new_folder` that is sealed at its end."""
+    with new_folder(target, overwrite, marker) as new:
+        yield new
+        seal(new)
+
+
+@contextmanager
+def new_folder(target: Path, overwrite: bool, marker: str) -> Iterator[Path]:
+    """A temporary sibling of ``target`` to fill; renamed at the end, or removed.
 
     An existing target is replaced only if ``overwrite`` is true and it is sealed and of the same
     kind, which its file ``marker`` tells; otherwise :class:`InputError`, as for a disk that is
@@ -61,7 +71,6 @@ def whole_folder(target: Path, *, overwrite: bool, marker: str) -> Iterator[Path
             new, old = Path(temporary) / "new", Path(temporary) / "old"
             new.mkdir()
             yield new
-            seal(new)
             if target.exists():
                 target.replace(old)
             new.replace(target)
@@ -94,7 +103,8 @@ def _read_sums(folder: Path, kind: str, mend: str) -> dict[str, str]:
 
 def _names(folder: Path) -> list[str]:
     files = (path for path in folder.rglob("*") if not path.is_dir())
-    return sorted(name for path in files if (name := path.relative_to(folder).as_posix()) != SUMS)
+    names = {path.relative_to(folder).as_posix() for path in files}
+    return sorted(names - {SUMS, SIGNATURE})
 
 
 def _is_intact(path: Path, digest: str) -> bool:

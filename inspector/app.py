@@ -49,10 +49,11 @@ SILENT_S = 10.0  # without a picture for so long, a camera is not called well
 class StationSession:
     """One station, ready to run: what the window and the headless loop both call.
 
-    A plan that is damaged, a recipe measured with another bundle, or a product that neither
-    knows is refused at birth, before a camera is opened; and again by each run, since a plan may
-    have been built anew meanwhile: ``plan`` is the one that ran last. ``frames`` ends a run after
-    so many; None runs until the camera ends or somebody stops it.
+    A plan that is damaged or of a bundle that nobody trusted has signed, a recipe measured with
+    another bundle, or a product that neither knows is refused at birth, before a camera is opened;
+    and again by each run, since a plan may have been built anew meanwhile: ``plan`` is the one that
+    ran last. ``frames`` ends a run after so many; None runs until the camera ends or somebody stops
+    it.
     """
 
     def __init__(
@@ -63,7 +64,8 @@ class StationSession:
         repeatable: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.settings, self.plan = settings, read_plan(settings.plan).manifest
+        self.settings = settings
+        self.plan = read_plan(settings.plan, settings.trusted_keys).manifest
         self._recipe = read_recipe(settings.recipe)
         check_fit(settings, self.plan, self._recipe)
         self._frames = frames
@@ -144,7 +146,8 @@ class StationSession:
     @contextmanager
     def _opened(self) -> Iterator[tuple[Detector, Camera]]:
         """Model and camera, while ``status`` knows that they are open."""
-        with Detector.open(self.settings.plan, self.settings.threads) as detector:
+        s = self.settings
+        with Detector.open(s.plan, s.threads, s.trusted_keys) as detector:
             check_fit(self.settings, detector.plan, self._recipe)
             detector.verify(self._recipe.limits)
             self.plan, self._last_picture = detector.plan, None

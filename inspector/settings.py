@@ -30,7 +30,8 @@ class StationSettings(BaseModel):
     ``camera`` is a spec as ``open_camera`` takes it ("sim:…", "folder:PATH", "genicam:SERIAL");
     ``product`` may be left out where the camera names it; ``out`` holds database and pictures;
     ``grab_deadline_ms`` bounds the grab, ``deadline_ms`` the whole way from trigger to verdict;
-    ``threads`` are the runtime's.
+    ``threads`` are the runtime's. One of ``trusted_keys``, public ones, has to have signed the
+    bundle that the plan was built from, if there are any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,12 +46,13 @@ class StationSettings(BaseModel):
     grab_deadline_ms: Milliseconds | None = None
     deadline_ms: Milliseconds | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
+    trusted_keys: tuple[Path, ...] = ()
 
 
 def read_settings(path: Path) -> StationSettings:
     """Read a station's TOML file; :class:`InputError` names the file and the key at fault.
 
-    ``plan``, ``recipe`` and ``out`` are taken from the file's own folder where they are relative.
+    All paths in it are taken from the file's own folder where they are relative.
     """
     try:
         settings = StationSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -66,7 +68,8 @@ def read_settings(path: Path) -> StationSettings:
         raise InputError(f"The settings {path} are not usable: {key}: {first['msg']}.") from error
     here = path.resolve().parent
     paths = {key: here / getattr(settings, key) for key in ("plan", "recipe", "out")}
-    return settings.model_copy(update=paths)
+    trusted = tuple(here / key for key in settings.trusted_keys)
+    return settings.model_copy(update=paths | {"trusted_keys": trusted})
 
 
 def settings_sha256(settings: StationSettings) -> str:

@@ -40,6 +40,7 @@ def test_the_bundle_says_how_many_steps_by_default(tiny: Bundle, tmp_path: Path)
     assert plan.manifest.steps == tiny.manifest.refinement.default_steps
     assert sorted(path.name for path in plan.folder.iterdir()) == [
         SUMS,
+        f"bundle-{SUMS}",
         "golden.npz",
         "known_goods.csv",
         "model.onnx",

@@ -15,6 +15,7 @@ from engine.build import build
 from engine.golden import write_golden
 from engine.plan import read_plan
 from engine.sealed import seal
+from engine.signature import make_keys, sign
 from engine.types import BundleError, InputError, UnknownProductError
 from inspector.app import SILENT_S, NoScreen, StationSession, run_headless
 from inspector.cli import app
@@ -235,6 +236,20 @@ def test_an_edited_plan_is_refused(tmp_path: Path) -> None:
         file.write(b"more")
     with pytest.raises(BundleError, match=r"model\.onnx"):
         StationSession(settings)
+
+
+def test_a_station_that_trusts_keys_takes_signed_bundles_only(tmp_path: Path) -> None:
+    public = make_keys(tmp_path / "quality.pem")
+    settings = make_station(tmp_path, "sim:disc?parts=1&size=64", trusted_keys=[public])
+    with pytest.raises(BundleError, match="is not signed"):
+        StationSession(settings)
+    sign(tmp_path / "bundle", tmp_path / "quality.pem", "")
+    build(tmp_path / "bundle", settings.plan, runtime="onnxruntime", overwrite=True)
+    session = StationSession(settings)
+    build(make_tiny_bundle(tmp_path / "x", PRODUCTS), settings.plan, overwrite=True)
+    with pytest.raises(BundleError, match="is not signed"):  # built anew meanwhile, by somebody
+        run_headless(session, NoScreen())
+    assert not settings.out.exists()
 
 
 def test_a_plan_that_answers_otherwise_takes_no_part(tmp_path: Path) -> None:
