@@ -10,11 +10,13 @@ import numpy as np
 import onnx
 import pytest
 
+from engine.build import build
 from engine.bundle import GRAPHS, Bundle, PromptTable, read_bundle, write_bundle
+from engine.detector import Detector
 from engine.known import KNOWN
 from engine.sealed import SUMS, seal
 from engine.types import BundleError, InputError
-from tests.engine.tiny import make_tiny_bundle, tiny_manifest
+from tests.engine.tiny import make_tiny_bundle, spot_picture, tiny_manifest
 
 
 def test_what_was_written_is_read(tiny: Bundle) -> None:
@@ -198,3 +200,14 @@ def test_a_prompt_table_of_other_products_is_refused(tiny: Bundle, tmp_path: Pat
 def _write(bundle: Bundle, folder: Path, prompts: PromptTable, overwrite: bool = False) -> Bundle:
     graphs: dict[str, onnx.ModelProto] = {name: bundle.graph(name) for name in GRAPHS}
     return write_bundle(folder, bundle.manifest, graphs, prompts, overwrite=overwrite)
+
+
+def test_the_oldest_bundle_ever_shipped_is_read_and_built(tmp_path: Path) -> None:
+    """Made by the commit that first shipped one (dbc02a8): no known goods, no golden pictures."""
+    oldest = read_bundle(Path(__file__).with_name("oldest_bundle"))
+    assert oldest.manifest.schema_version == 1
+    assert (oldest.golden, oldest.goods) == (None, ())
+    plan = build(oldest.folder, tmp_path / "plan", steps=2)
+    with Detector.open(plan) as detector:
+        assert detector.verify().pictures == 4
+        assert detector.detect(spot_picture(), "disc").score > 5
