@@ -17,7 +17,7 @@ from onnx.inliner import inline_local_functions
 
 from engine.bundle import GRAPHS, Bundle
 from engine.manifest import Manifest, Refinement
-from engine.plugins.node import NAMESPACE, packed_weights, prepared, step_node
+from engine.plugins.node import NAMESPACE, fused_step, prepared
 from engine.types import InputError
 
 DOMAIN = NAMESPACE
@@ -58,12 +58,13 @@ def unroll(bundle: Bundle, steps: int, *, fused: bool = False) -> onnx.ModelProt
     nodes = [_call(trunk, "trunk", GRAPHS["trunk"][0], [v.name for v in trunk.graph.output])]
     functions = [_function(trunk, "trunk"), _function(head, "head")]
     constants = [*_weights(trunk, "trunk"), *_weights(head, "head")]
-    packed = packed_weights(step) if fused else ()
+    one_node = fused_step(step) if fused else None
     logits, x, condition = "coarse", "x_start", "condition"
     if steps:
-        constants += [*(packed or _weights(step, "step")), _constant("half", 0.5)]
+        weights = one_node.weights if one_node else _weights(step, "step")
+        constants += [*weights, _constant("half", 0.5)]
         nodes += _start()
-    if steps and packed:
+    if steps and one_node:
         condition = "condition_last"
         nodes += prepared("condition", condition)
     for t, keep in schedule(bundle.manifest.refinement, steps):
@@ -71,8 +72,8 @@ def unroll(bundle: Bundle, steps: int, *, fused: bool = False) -> onnx.ModelProt
         constants += [_constant(f"keep_{t}", [keep]), _row(t)]
         inputs, outputs = (x, "coarse", condition, f"film_{t}", f"keep_{t}"), (x_next, logits)
         nodes.append(_film(t))
-        if packed:
-            nodes.append(step_node(inputs, outputs, name))
+        if one_node:
+            nodes.append(one_node.node(inputs, outputs, name))
         else:
             functions.append(_function(step, "step", name))
             nodes.append(_call(step, "step", inputs, outputs, name))

@@ -5,6 +5,7 @@ found and that its kernel was compiled ahead of time.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -13,9 +14,9 @@ from engine.plugins.pack import CHANNELS, by_lane, by_tap
 
 NAMESPACE = "promptmad"
 PLUGIN = "DiffusionStep"
+"""Followed by the number of channels, which a kernel has to know when it is compiled."""
 PACKED = "packed."
 """Before the names of the kernel's weights."""
-
 ORDER = {
     "from_x.weight": by_tap,
     "conv2.weight": by_lane,
@@ -28,22 +29,39 @@ ORDER = {
 """The denoiser's weights as the kernel takes them, and how each is packed."""
 
 
-def packed_weights(step: onnx.ModelProto) -> Sequence[TensorProto]:
-    """The kernel's weights out of a step graph, in its order; none where the graph is not the
-    denoiser that the kernel computes, or of another number of channels."""
+@dataclass(frozen=True)
+class FusedStep:
+    """A denoiser that the kernel computes, and its packed ``weights``."""
+
+    channels: int
+    weights: Sequence[TensorProto]
+
+    def node(self, inputs: Sequence[str], outputs: Sequence[str], name: str) -> onnx.NodeProto:
+        """One step: x, coarse, prepared condition, film, keep → x_next, logits."""
+        return helper.make_node(
+            f"{PLUGIN}{self.channels}",
+            [*inputs, *(weight.name for weight in self.weights)],
+            outputs,
+            name=name,
+            domain=NAMESPACE,
+            plugin_namespace=NAMESPACE,
+            aot=1,
+        )
+
+
+def fused_step(step: onnx.ModelProto) -> FusedStep | None:
+    """Of a step graph; None where it is not the denoiser that the kernel computes, or has another
+    number of channels."""
     found = {
-        weight.name.removeprefix("denoiser."): weight
+        weight.name.removeprefix("denoiser."): numpy_helper.to_array(weight)
         for weight in step.graph.initializer
         if weight.name.startswith("denoiser.")
     }
-    if set(found) != set(ORDER) or found["conv2.bias"].dims[0] not in CHANNELS:
-        return ()
-    tensors = []
-    for name, pack in ORDER.items():
-        values = numpy_helper.to_array(found[name])
-        packed = values if pack is None else pack(values)
-        tensors.append(numpy_helper.from_array(packed, PACKED + name))
-    return tensors
+    if set(found) != set(ORDER) or len(found["conv2.bias"]) not in CHANNELS:
+        return None
+    packed = {name: pack(found[name]) if pack else found[name] for name, pack in ORDER.items()}
+    weights = [numpy_helper.from_array(values, PACKED + name) for name, values in packed.items()]
+    return FusedStep(len(found["conv2.bias"]), weights)
 
 
 def prepared(condition: str, out: str) -> list[onnx.NodeProto]:
@@ -53,17 +71,3 @@ def prepared(condition: str, out: str) -> list[onnx.NodeProto]:
         helper.make_node("Transpose", [condition], [turned], name="steps/turn", perm=[0, 2, 3, 1]),
         helper.make_node("Cast", [turned], [out], name="steps/cast", to=TensorProto.FLOAT16),
     ]
-
-
-def step_node(inputs: Sequence[str], outputs: Sequence[str], name: str) -> onnx.NodeProto:
-    """One step: x, coarse, condition, film, keep → x_next, logits."""
-    weights = [PACKED + weight for weight in ORDER]
-    return helper.make_node(
-        PLUGIN,
-        [*inputs, *weights],
-        outputs,
-        name=name,
-        domain=NAMESPACE,
-        plugin_namespace=NAMESPACE,
-        aot=1,
-    )
