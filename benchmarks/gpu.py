@@ -11,7 +11,6 @@ nothing here says how well anything is found.
 
 import argparse
 import ctypes
-
 import json
 import shlex
 import statistics
