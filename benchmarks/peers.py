@@ -5,7 +5,9 @@
         [--coreset 0.1]
 
 On a CPU a tenth of 150 goods' tokens takes PatchCore half an hour a product to choose, a hundredth
-some minutes; both shares are published. The same trunk, side, resizing and normalisation as our models have; anomalib's own distances, maps
+some minutes; both shares are published.
+
+The same trunk, side, resizing and normalisation as our models have; anomalib's own distances, maps
 and scores. Keeps what is measured in RESULTS/peers.json, a product at a time, so that it goes on
 where it was stopped.
 """
