@@ -25,20 +25,31 @@ MEND = "ask for it again where it comes from"
 
 _END = struct.Struct("<4s4H2LH")  # end of central directory, APPNOTE.TXT 4.3.16
 _LONGEST_COMMENT = 2**16
-_CUT = (EOFError, ValueError, NotImplementedError, RuntimeError, zlib.error)
-"""What zipfile raises besides, on contents that are damaged or encrypted."""
+_DAMAGED = (BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, zlib.error)
+"""What zipfile raises on an archive that is damaged, encrypted, or was made to be wrong."""
+_LOCATOR_BYTES = 20  # of the Zip64 record, which would overrule the sizes that are looked at
 _THEN = (1980, 1, 1, 0, 0, 0)  # equal bundles, equal archives
 
 
 def pack(bundle: Path, out: Path) -> Path:
     """Write a bundle folder as one zip, whole or not at all; returns ``out``.
 
-    :class:`BundleError` for a damaged bundle, :class:`InputError` where nothing can be written.
+    :class:`BundleError` for a bundle that is damaged, or holds what :func:`unpack` would not take;
+    :class:`InputError` where nothing can be written, or ``out`` lies in the bundle.
     """
     read_bundle(bundle)
+    paths = sorted(bundle.iterdir())
+    for path in paths:
+        if path.name not in FILES or path.is_symlink() or not path.is_file():
+            raise BundleError(f"The bundle {bundle} holds {path.name}, which is no file of one.")
+    if sum(path.stat().st_size for path in paths) > MOST_BYTES:
+        raise BundleError(f"The bundle {bundle} is larger than one that is unpacked again.")
+    if out.parent.resolve() == bundle.resolve():
+        raise InputError(f"{out} would lie in the bundle itself: name another folder.")
     with whole_file(out) as part, ZipFile(part, "w") as packed:
-        for path in sorted(bundle.iterdir()):
+        for path in paths:
             entry = ZipInfo(path.name, _THEN)
+            entry.create_system = 3  # as on Linux, wherever it is made
             entry.compress_type, entry.external_attr = ZIP_DEFLATED, 0o644 << 16
             entry.file_size = path.stat().st_size  # so that large files are announced as such
             with path.open("rb") as source, packed.open(entry, "w") as target:
@@ -54,16 +65,44 @@ def unpack(archive: Path, out: Path, *, overwrite: bool = False) -> Path:
     """
     try:
         _require_small_directory(archive)
-        with ZipFile(archive) as packed, new_folder(out, overwrite, MANIFEST) as new:
+        with _opened(archive) as packed, new_folder(out, overwrite, MANIFEST) as new:
             for entry in _checked(packed):
-                with packed.open(entry) as source, (new / entry.filename).open("wb") as target:
-                    shutil.copyfileobj(source, target)  # at most the size that was announced
-            read_bundle(new)
+                _extract(packed, entry, new / entry.filename)
+            _verify(new, archive)
     except OSError as error:
         raise InputError(f"{archive} cannot be read: {error.strerror}.") from error
-    except (BadZipFile, BundleError, *_CUT) as error:
+    except BadZipFile as error:
         raise BundleError(f"{archive} is no packed bundle: {error}; {MEND}.") from error
     return out
+
+
+def _opened(archive: Path) -> ZipFile:
+    try:
+        return ZipFile(archive)
+    except _DAMAGED as error:
+        raise BadZipFile(f"its table of contents is damaged ({error})") from error
+
+
+def _extract(packed: ZipFile, entry: ZipInfo, target: Path) -> None:
+    """At most the size that was announced."""
+    try:
+        source = packed.open(entry)
+    except (*_DAMAGED, OSError) as error:  # it may be said to lie before the archive's start
+        raise BadZipFile(f"its {entry.filename} is damaged ({error})") from error
+    with source, target.open("wb") as file:
+        try:
+            shutil.copyfileobj(source, file)
+        except _DAMAGED as error:
+            raise BadZipFile(f"its {entry.filename} is damaged ({error})") from error
+
+
+def _verify(folder: Path, archive: Path) -> None:
+    """As any bundle is; the sentence names the archive, since the folder will not be kept."""
+    try:
+        read_bundle(folder)
+    except BundleError as error:
+        said = str(error).replace(str(folder), str(archive))
+        raise BundleError(said) from error
 
 
 def _require_small_directory(archive: Path) -> None:
@@ -75,6 +114,8 @@ def _require_small_directory(archive: Path) -> None:
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < _END.size:
         raise BadZipFile("it is no zip, or cut")
+    if tail[max(0, at - _LOCATOR_BYTES) :].startswith(b"PK\x06\x07"):
+        raise BadZipFile("it has the table of contents of a larger archive than a bundle is")
     length = _END.unpack_from(tail, at)[5]
     if length > MOST_DIRECTORY_BYTES:
         raise BadZipFile("its table of contents is longer than a bundle's")

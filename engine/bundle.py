@@ -24,11 +24,13 @@ import onnx
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from engine.files import sha256_of
 from engine.golden import GOLDEN, Golden, read_golden, write_golden
 from engine.known import KNOWN, KnownGood, read_known, write_known
 from engine.manifest import Manifest, parse
 from engine.sealed import SIGNATURE, SUMS, verify, whole_folder
-from engine.signature import require_signed
+from engine.signature import require_signed, sign
+from engine.types import BundleError
 
 GRAPHS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "trunk": (("image", "product"), ("coarse", "condition", "film", "distance")),
@@ -100,10 +102,19 @@ class Bundle:
         """The good parts it was made from; :class:`BundleError` where their file is damaged."""
         return read_known(self.folder)
 
+    def sign(self, private: Path) -> Path:
+        """Write its signature beside its sums; returns the file. :class:`InputError` where
+        ``private`` is no key."""
+        sign(self.folder / SUMS, private, self.folder / SIGNATURE)
+        return self.folder / SIGNATURE
+
     def signed_by(self, trusted: Sequence[Path]) -> Path:
         """The public key of ``trusted`` that signed it; :class:`BundleError` if none did."""
-        what = f"The bundle {self.folder}"
-        return require_signed(self.folder / SUMS, self.folder / SIGNATURE, trusted, what)
+        what, sums = f"The bundle {self.folder}", self.folder / SUMS
+        key = require_signed(sums, self.folder / SIGNATURE, trusted, what)
+        if sha256_of(sums) != self.sha256:
+            raise BundleError(f"{what} was changed while it was read: {MEND}.")
+        return key
 
     @cached_property
     def golden(self) -> Golden | None:

@@ -47,12 +47,9 @@ def sign(
     key: Annotated[Path, typer.Option(help="The private key.")],
 ) -> None:
     """Sign a bundle: stations that trust the key take it, and no other."""
-    from engine.bundle import MEND
-    from engine.sealed import SIGNATURE
-    from engine.signature import sign as write_signature
+    from engine.bundle import read_bundle
 
-    write_signature(bundle, key, MEND)
-    typer.echo(str(bundle / SIGNATURE))
+    typer.echo(str(read_bundle(bundle).sign(key)))
 
 
 @keys.command()

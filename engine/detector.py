@@ -30,7 +30,7 @@ class Detector:
         runtime: Runtime,
         plan: PlanManifest,
         plan_sha256: str = "",
-        golden: Golden | None = None,
+        golden: Callable[[], Golden | None] = lambda: None,
         *,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -57,7 +57,7 @@ class Detector:
                 f"{made.version()}: {MEND}."
             )
         runtime = made.load(plan, said.precision, threads or said.threads)
-        return cls(runtime, said, read.sha256, read.golden)
+        return cls(runtime, said, read.sha256, lambda: read.golden)
 
     @property
     def products(self) -> tuple[str, ...]:
@@ -112,10 +112,11 @@ class Detector:
         """Ask about the plan's golden pictures; :class:`BundleError` where it may not be put into
         service: it answers otherwise than its bundle, or a verdict at ``limits``, the scores by
         product above which a part is NG, is another."""
-        if self._golden is None:
+        golden = self._golden()
+        if golden is None:
             raise BundleError(f"The plan {self.plan.bundle_name} has no golden pictures: {MEND}.")
-        by_code = np.array([limits.get(p, np.nan) for p in self.products], np.float32)
-        parity = measure(self._runtime, self._golden, by_code)
+        by_code = np.array([limits.get(p, np.nan) for p in self.products])
+        parity = measure(self._runtime, golden, by_code)
         require(parity, self.plan.precision, f"The plan of {self.plan.bundle_name}", MEND)
         return parity
 

@@ -6,8 +6,10 @@ answer after its own number of steps, so that it can be asked again wherever it 
 (:mod:`engine.parity`). No pickle: arrays alone.
 """
 
+import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from tokenize import TokenError
 from typing import Self
 from zipfile import BadZipFile, ZipFile
 
@@ -20,6 +22,20 @@ from engine.types import BundleError
 
 GOLDEN = "golden.npz"
 MOST_BYTES = 2**30  # unpacked: a file that claims more is no set of golden pictures
+
+_UNUSABLE = (
+    ArithmeticError,
+    BadZipFile,
+    EOFError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TokenError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+"""What zipfile and numpy raise on a file that was made to be wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +59,8 @@ class Golden:
 
     def checked(self, image: Size, maps: Size, products: int) -> Self:
         """Itself; ValueError where its arrays are not those of such a model, or not finite."""
+        if not len(self):
+            raise ValueError("it holds no picture")
         shapes = {
             "image": (np.uint8, (len(self), image.height, image.width, 3)),
             "product": (np.int64, (len(self),)),
@@ -64,7 +82,7 @@ class Golden:
 def write_golden(golden: Golden, folder: Path) -> None:
     """Into a folder that is being made."""
     arrays = {field.name: getattr(golden, field.name) for field in fields(golden)}
-    np.savez(folder / GOLDEN, allow_pickle=False, **arrays)  # photographs do not pack well
+    np.savez(folder / GOLDEN, **arrays)  # photographs do not pack well
 
 
 def read_golden(folder: Path, image: Size, maps: Size, products: int) -> Golden | None:
@@ -81,5 +99,5 @@ def read_golden(folder: Path, image: Size, maps: Size, products: int) -> Golden 
                 raise ValueError("it unpacks to more than a gigabyte")
         with np.load(path, allow_pickle=False) as arrays:
             return Golden(**arrays).checked(image, maps, products)
-    except (ValueError, TypeError, EOFError, BadZipFile) as error:
+    except _UNUSABLE as error:
         raise BundleError(f"{path} is not usable ({error}): make {folder} again.") from error

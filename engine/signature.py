@@ -20,8 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from engine.files import whole_file
-from engine.sealed import SIGNATURE, SUMS, verify
 from engine.types import BundleError, InputError
+
+SIGNATURE_BYTES = 64
+MOST_SUMS_BYTES = 16 * 1024
 
 
 def make_keys(private: Path) -> Path:
@@ -44,20 +46,17 @@ def make_keys(private: Path) -> Path:
     return public
 
 
-def sign(bundle: Path, private: Path, mend: str) -> None:
-    """Write the bundle's signature beside its sums, in place of one that is there.
-
-    :class:`BundleError` for a damaged bundle, :class:`InputError` where ``private`` is no key.
-    """
-    verify(bundle, "bundle", mend)
+def sign(sums: Path, private: Path, out: Path) -> None:
+    """Write the signature of ``sums`` to ``out``, in place of one that is there;
+    :class:`InputError` where ``private`` is no key."""
     try:
         key = load_pem_private_key(private.read_bytes(), None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise InputError(f"{private} is no private key that can be read: {error}.") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise InputError(f"{private} is no Ed25519 key: make one with 'inspector keys new'.")
-    with whole_file(bundle / SIGNATURE) as part:
-        part.write_bytes(key.sign((bundle / SUMS).read_bytes()))
+    with whole_file(out) as part:
+        part.write_bytes(key.sign(sums.read_bytes()))
 
 
 def require_signed(sums: Path, signature: Path, trusted: Sequence[Path], what: str) -> Path:
@@ -69,7 +68,7 @@ def require_signed(sums: Path, signature: Path, trusted: Sequence[Path], what: s
             f"{what} is not signed, and only signed ones are trusted here: sign it with "
             "'inspector keys sign', or build its plan from a signed bundle."
         )
-    message, made = sums.read_bytes(), signature.read_bytes()
+    message, made = _read(sums, MOST_SUMS_BYTES, what), _read(signature, SIGNATURE_BYTES, what)
     for path, key in keys.items():
         try:
             key.verify(made, message)
@@ -78,6 +77,17 @@ def require_signed(sums: Path, signature: Path, trusted: Sequence[Path], what: s
         return path
     names = ", ".join(path.name for path in trusted)
     raise BundleError(f"{what} was signed by none of {names}: do not use it before you know why.")
+
+
+def _read(path: Path, most: int, what: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise BundleError(f"{what} has a {path.name} that cannot be read: {error}.") from error
+    if len(content) > most:
+        raise BundleError(f"{what} has a {path.name} that is longer than one can be.")
+    return content
 
 
 def _public(path: Path) -> Ed25519PublicKey:

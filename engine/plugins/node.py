@@ -28,6 +28,8 @@ ORDER = {
 }
 """The denoiser's weights as the kernel takes them, and how each is packed."""
 
+DILATED = {"from_x.weight": 1, "conv2.weight": 1, "conv3.weight": 2, "last.weight": 1}
+
 
 @dataclass(frozen=True)
 class FusedStep:
@@ -50,14 +52,26 @@ class FusedStep:
 
 
 def fused_step(step: onnx.ModelProto) -> FusedStep | None:
-    """Of a step graph; None where it is not the denoiser that the kernel computes, or has another
-    number of channels."""
+    """Of a step graph; None where its convolutions are not the kernel's: other weights, channels,
+    dilations, or a map that is not square. What lies between them the parity gate sees."""
     found = {
         weight.name.removeprefix("denoiser."): numpy_helper.to_array(weight)
         for weight in step.graph.initializer
         if weight.name.startswith("denoiser.")
     }
-    if set(found) != set(ORDER) or len(found["conv2.bias"]) not in CHANNELS:
+    dilated = {
+        node.input[1].removeprefix("denoiser."): max(a.ints)
+        for node in step.graph.node
+        for a in node.attribute
+        if (node.op_type, a.name) == ("Conv", "dilations")
+    }
+    _, _, height, width = step.graph.input[0].type.tensor_type.shape.dim
+    if (
+        set(found) != set(ORDER)
+        or len(found["conv2.bias"]) not in CHANNELS
+        or dilated != DILATED
+        or height.dim_value != width.dim_value
+    ):
         return None
     packed = {name: pack(found[name]) if pack else found[name] for name, pack in ORDER.items()}
     weights = [numpy_helper.from_array(values, PACKED + name) for name, values in packed.items()]

@@ -1,5 +1,6 @@
 """A bundle as one file, and what comes in place of one."""
 
+import hashlib
 import os
 import shutil
 import stat
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from engine.archive import pack, unpack
 from engine.bundle import Bundle, read_bundle
+from engine.sealed import SIGNATURE, SUMS, seal
 from engine.types import BundleError, InputError
 from inspector.cli import app
 
@@ -122,6 +124,22 @@ def _lying_about_its_size(packed: Path) -> None:
     packed.write_bytes(content[: head + 24] + (20).to_bytes(4, "little") + content[head + 28 :])
 
 
+def _larger_contents(packed: Path) -> None:
+    """A Zip64 record overrules the small table of contents that the plain one tells of."""
+    content = packed.read_bytes()
+    at = content.rindex(b"PK\x05\x06")
+    record = b"PK\x06\x06" + (44).to_bytes(8, "little") + bytes(44)
+    locator = b"PK\x06\x07" + bytes(4) + at.to_bytes(8, "little") + bytes([1, 0, 0, 0])
+    packed.write_bytes(content[:at] + record + locator + content[at:])
+
+
+def _before_its_start(packed: Path) -> None:
+    """The last entry is said to begin where nothing is."""
+    content = packed.read_bytes()
+    head = content.rindex(b"PK\x01\x02")
+    packed.write_bytes(content[: head + 42] + b"\xff\xff\xff\x7f" + content[head + 46 :])
+
+
 def _bomb(packed: Path) -> None:
     def change(entry: ZipInfo, content: bytes, new: ZipFile) -> None:
         if entry.filename == "prompts.npy":
@@ -142,12 +160,14 @@ def _bomb(packed: Path) -> None:
         (_plus("manifest.json", b"{}"), "a file twice"),
         (_with_link, "prompts.npy is no plain file"),
         (_another_compression, "compressed in a way"),
-        (_cut, "is no packed bundle"),
-        (_broken, "is no packed bundle"),
+        (_cut, "it is no zip, or cut"),
+        (_broken, " is damaged ("),
         (_edited, "truncated, edited or unreadable file, prompts.json"),
         (_lacking, "lacks its file head.onnx"),
         (_million, "table of contents is longer"),
-        (_lying_about_its_size, "is no packed bundle"),
+        (_lying_about_its_size, "prompts.npy is damaged (Bad CRC-32"),
+        (_larger_contents, "contents of a larger archive"),
+        (_before_its_start, " is damaged ("),
         (_bomb, "unpacks to more than a bundle may have"),
     ],
 )
@@ -176,3 +196,40 @@ def test_what_is_no_archive_is_told(tmp_path: Path, content: bytes) -> None:
 def test_an_archive_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         unpack(tmp_path / "none.zip", tmp_path / "out")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links take rights on Windows")
+def test_a_link_in_a_bundle_is_not_followed(own_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("PRIVATE KEY")
+    (own_bundle / SIGNATURE).symlink_to(tmp_path / "secret")
+    with pytest.raises(BundleError, match=r"holds SHA256SUMS\.sig, which is no file of one"):
+        pack(own_bundle, tmp_path / "b.zip")
+    assert not (tmp_path / "b.zip").exists()
+
+
+def test_what_would_not_be_unpacked_is_not_packed(own_bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="would lie in the bundle itself"):
+        pack(own_bundle, own_bundle / "b.zip")
+    (own_bundle / "README.txt").write_text("mine")
+    seal(own_bundle)
+    with pytest.raises(BundleError, match=r"holds README\.txt"):
+        pack(own_bundle, tmp_path / "b.zip")
+
+
+def test_a_bundle_of_a_newer_program_is_told_as_such(own_bundle: Path, tmp_path: Path) -> None:
+    packed = pack(own_bundle, tmp_path / "b.zip")
+
+    def change(entry: ZipInfo, content: bytes, new: ZipFile) -> None:
+        if entry.filename == "manifest.json":
+            content = content.replace(b'"schema_version": 1', b'"schema_version": 9')
+        if entry.filename == SUMS:
+            changed = (own_bundle / "manifest.json").read_bytes()
+            changed = changed.replace(b'"schema_version": 1', b'"schema_version": 9')
+            old, new_sum = (hashlib.sha256(c).hexdigest() for c in (_manifest, changed))
+            content = content.replace(old.encode(), new_sum.encode())
+        new.writestr(entry, content)
+
+    _manifest = (own_bundle / "manifest.json").read_bytes()
+    _rewritten(packed, change)
+    with pytest.raises(BundleError, match=r"b\.zip.*has schema 9.*update promptmad-inspector\.$"):
+        unpack(packed, tmp_path / "out")

@@ -54,6 +54,16 @@ def test_a_step_that_the_kernel_does_not_compute_stays_plain(tiny: Bundle) -> No
     assert unroll(tiny, 2, fused=True) == unroll(tiny, 2)
 
 
+def test_a_step_that_is_dilated_otherwise_or_not_square_stays_plain(shipped: Bundle) -> None:
+    undilated, wide = shipped.graph("step"), shipped.graph("step")
+    third = next(n for n in undilated.graph.node if "denoiser.conv3.weight" in n.input)
+    next(a for a in third.attribute if a.name == "dilations").ints[:] = [1, 1]
+    wide.graph.input[0].type.tensor_type.shape.dim[3].dim_value *= 2
+    assert fused_step(shipped.graph("step")) is not None
+    assert fused_step(undilated) is None
+    assert fused_step(wide) is None
+
+
 def _replaced_back(model: onnx.ModelProto, step: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph with every fused node replaced by the twin's nodes, on the node's own inputs
     and unpacked weights: what remains different is the kernel's arithmetic alone."""
@@ -94,7 +104,7 @@ def _twin(step: onnx.ModelProto, names: dict[str, str]) -> onnx.FunctionProto:
 
 
 def _unpacked(packed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """What :func:`packed_weights` packed, in fp32."""
+    """What :func:`fused_step` packed, in fp32."""
     if packed.ndim == 1:
         return packed
     if packed.ndim == 2:

@@ -16,7 +16,7 @@ from engine.build import build
 from engine.bundle import read_bundle
 from engine.plan import BUNDLE_SIGNATURE, BUNDLE_SUMS, read_plan
 from engine.sealed import SIGNATURE, SUMS, seal
-from engine.signature import make_keys, sign
+from engine.signature import make_keys
 from engine.types import BundleError, InputError
 from inspector.cli import app
 from tests.engine.tiny import make_tiny_bundle
@@ -30,7 +30,7 @@ def key(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def signed(own_bundle: Path, key: Path) -> Path:
-    sign(own_bundle, key, "")
+    read_bundle(own_bundle).sign(key)
     return own_bundle
 
 
@@ -84,7 +84,7 @@ def test_a_plan_is_built_from_what_is_trusted_only(
 ) -> None:
     with pytest.raises(BundleError, match="is not signed"):
         build(own_bundle, tmp_path / "plan", trusted=[_public(key)])
-    sign(own_bundle, key, "")
+    read_bundle(own_bundle).sign(key)
     plan = build(own_bundle, tmp_path / "plan", trusted=[_public(key)])
     assert read_plan(plan, [_public(key)]).signed_by([_public(key)]) == _public(key)
 
@@ -123,7 +123,7 @@ def test_what_is_no_key_is_told(signed: Path, key: Path, tmp_path: Path) -> None
             read_bundle(signed).signed_by([_public(key), tmp_path / name])
     for path in (tmp_path / "junk", _public(key), tmp_path / "none"):
         with pytest.raises(InputError, match="is no private key"):
-            sign(signed, path, "")
+            read_bundle(signed).sign(path)
 
 
 def test_another_tool_agrees(signed: Path, key: Path) -> None:
@@ -134,3 +134,16 @@ def test_another_tool_agrees(signed: Path, key: Path) -> None:
     call = [openssl, "pkeyutl", "-verify", "-pubin", "-inkey", _public(key), "-rawin", *files]
     said = subprocess.run(call, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
+
+
+def test_a_plan_is_not_signed(signed: Path, key: Path, tmp_path: Path) -> None:
+    plan = build(signed, tmp_path / "plan")
+    said = CliRunner().invoke(app, ["keys", "sign", str(plan), "--key", str(key)])
+    assert said.exit_code == 2
+    assert not (plan / SIGNATURE).exists()
+
+
+def test_a_signature_that_is_too_long_is_none(signed: Path, key: Path) -> None:
+    (signed / SIGNATURE).write_bytes(bytes(65))
+    with pytest.raises(BundleError, match="longer than one can be"):
+        read_bundle(signed).signed_by([_public(key)])

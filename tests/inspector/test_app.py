@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from engine.build import build
+from engine.bundle import read_bundle
 from engine.golden import write_golden
 from engine.plan import read_plan
 from engine.sealed import seal
-from engine.signature import make_keys, sign
+from engine.signature import make_keys
 from engine.types import BundleError, InputError, UnknownProductError
 from inspector.app import SILENT_S, NoScreen, StationSession, run_headless
 from inspector.cli import app
@@ -243,7 +244,7 @@ def test_a_station_that_trusts_keys_takes_signed_bundles_only(tmp_path: Path) ->
     settings = make_station(tmp_path, "sim:disc?parts=1&size=64", trusted_keys=[public])
     with pytest.raises(BundleError, match="is not signed"):
         StationSession(settings)
-    sign(tmp_path / "bundle", tmp_path / "quality.pem", "")
+    read_bundle(tmp_path / "bundle").sign(tmp_path / "quality.pem")
     build(tmp_path / "bundle", settings.plan, runtime="onnxruntime", overwrite=True)
     session = StationSession(settings)
     build(make_tiny_bundle(tmp_path / "x", PRODUCTS), settings.plan, overwrite=True)

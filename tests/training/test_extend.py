@@ -79,6 +79,11 @@ def test_the_others_are_judged_as_before(
     pictures = base.parent / "data" / STRIP / "test" / "good"
     before, after = (_scores(b, STRIP, pictures) for b in (base / "bundle", bundle.folder))
     np.testing.assert_allclose(after, before, atol=1e-4)
+    old, grown = (read_bundle(b).golden for b in (base / "bundle", bundle.folder))
+    assert old is not None
+    assert grown is not None
+    assert grown.product.tolist() == [*old.product, 1, 1]
+    np.testing.assert_allclose(grown.score[: len(old)], old.score, atol=1e-4)
     # Its own bank and scales: goods it has not seen score about 1 at most, on its own scale only.
     goods = _scores(bundle.folder, GEAR, data / GEAR / "test" / "good")
     assert goods.max() < 2

@@ -65,6 +65,8 @@ def test_train_evaluate_and_resume(data: Path, tmp_path: Path) -> None:
     assert bundle.manifest.backbone.weights == "trunk.safetensors"
     assert bundle.manifest.training.pictures == 16
     assert bundle.prompts.words["gear_wheel"].normal[0] == "a flawless gear wheel"
+    assert bundle.golden is not None
+    assert bundle.golden.product.tolist() == [0, 0, 1, 1]
 
     call = ["evaluate", str(bundle.folder), "--data", str(data), "--products", "strip", "--json"]
     result = CliRunner().invoke(app, call)
