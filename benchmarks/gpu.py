@@ -26,7 +26,7 @@ from realbench import here
 from torch import Tensor
 
 from engine.fuse import timesteps
-from engine.plugins.pack import CHANNELS, THREADS, by_lane, by_tap, grid
+from engine.plugins.pack import CHANNELS, THREADS, grid, packed
 from engine.plugins.quick import PTX
 from training.config import ModelConfig, config_named, over
 from training.model.backbone import Backbone
@@ -75,16 +75,7 @@ class Fused:
 
     def __init__(self, denoiser: Denoiser, shares: Sequence[float]) -> None:
         weights = {n: p.detach().cpu().float().numpy() for n, p in denoiser.named_parameters()}
-        packed = [
-            by_tap(weights["from_x.weight"]),
-            by_lane(weights["conv2.weight"]),
-            weights["conv2.bias"],
-            by_lane(weights["conv3.weight"]),
-            weights["conv3.bias"],
-            by_tap(weights["last.weight"]),
-            weights["last.bias"],
-        ]
-        self._weights = [torch.from_numpy(w).to(GPU) for w in packed]
+        self._weights = [torch.from_numpy(w).to(GPU) for w in packed(weights).values()]
         self._kernel = Kernel(len(weights["conv2.bias"]))
         self._times = [*timesteps(denoiser.steps, STEPS), 0]
         pairs = pairwise(self._times)

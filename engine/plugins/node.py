@@ -10,23 +10,13 @@ from dataclasses import dataclass
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.plugins.pack import CHANNELS, by_lane, by_tap
+from engine.plugins.pack import CHANNELS, ORDER, packed
 
 NAMESPACE = "promptmad"
 PLUGIN = "DiffusionStep"
 """Followed by the number of channels, which a kernel has to know when it is compiled."""
 PACKED = "packed."
 """Before the names of the kernel's weights."""
-ORDER = {
-    "from_x.weight": by_tap,
-    "conv2.weight": by_lane,
-    "conv2.bias": None,
-    "conv3.weight": by_lane,
-    "conv3.bias": None,
-    "last.weight": by_tap,
-    "last.bias": None,
-}
-"""The denoiser's weights as the kernel takes them, and how each is packed."""
 
 DILATED = {"from_x.weight": 1, "conv2.weight": 1, "conv3.weight": 2, "last.weight": 1}
 
@@ -73,8 +63,9 @@ def fused_step(step: onnx.ModelProto) -> FusedStep | None:
         or height.dim_value != width.dim_value
     ):
         return None
-    packed = {name: pack(found[name]) if pack else found[name] for name, pack in ORDER.items()}
-    weights = [numpy_helper.from_array(values, PACKED + name) for name, values in packed.items()]
+    weights = [
+        numpy_helper.from_array(values, PACKED + name) for name, values in packed(found).items()
+    ]
     return FusedStep(len(found["conv2.bias"]), weights)
 
 

@@ -5,8 +5,9 @@ input channels 2 t, 2 t + 1, 2 t + 8 and 2 t + 9 of output channel g (PTX ISA, "
 mma.m16n8k16"): packed so, a warp reads its weights in one go.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,23 @@ def by_lane(weight: Weights) -> NDArray[np.float16]:
     lanes = parts.transpose(6, 2, 0, 1, 4, 3, 5)
     shape = (TAPS, channels // 16, channels // 8, 32, 2, 2)
     return np.ascontiguousarray(lanes.reshape(shape), np.float16)
+
+
+ORDER: Mapping[str, Callable[[Weights], NDArray[Any]]] = {
+    "from_x.weight": by_tap,
+    "conv2.weight": by_lane,
+    "conv2.bias": np.asarray,
+    "conv3.weight": by_lane,
+    "conv3.bias": np.asarray,
+    "last.weight": by_tap,
+    "last.bias": np.asarray,
+}
+"""The denoiser's weights as the kernel takes them, and how each is packed."""
+
+
+def packed(weights: Mapping[str, Weights]) -> dict[str, NDArray[Any]]:
+    """The kernel's weights in its order, of a denoiser's by their names."""
+    return {name: pack(weights[name]) for name, pack in ORDER.items()}
 
 
 def grid(channels: int, side: int, pictures: int) -> tuple[int, int, int]:

@@ -11,7 +11,8 @@ from onnx.inliner import inline_local_functions
 from engine.bundle import Bundle, read_bundle
 from engine.fuse import unroll
 from engine.parity import cloud_pictures
-from engine.plugins.node import NAMESPACE, ORDER, PACKED, PLUGIN, fused_step
+from engine.plugins.node import NAMESPACE, PACKED, PLUGIN, fused_step
+from engine.plugins.pack import ORDER
 from engine.runtimes.ort import Session
 from inspector.demo.assets import BUNDLE
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from engine.plugins.pack import CHANNELS, SOURCE, by_lane, by_tap, grid
+from engine.plugins.pack import CHANNELS, SOURCE, grid, packed
 from tests.training.micro import MODEL
 from training.model.refine import Denoiser, step_down, to_map
 
@@ -76,13 +76,7 @@ def arguments(step: Denoiser, given: dict[str, torch.Tensor], keep: float) -> li
         given["condition"].permute(0, 2, 3, 1).contiguous().half().numpy(),
         given["film"].numpy(),
         np.array([keep], np.float32),
-        by_tap(weights["from_x.weight"]),
-        by_lane(weights["conv2.weight"]),
-        weights["conv2.bias"],
-        by_lane(weights["conv3.weight"]),
-        weights["conv3.bias"],
-        by_tap(weights["last.weight"]),
-        weights["last.bias"],
+        *packed(weights).values(),
     ]
 
 
