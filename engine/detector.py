@@ -108,15 +108,19 @@ class Detector:
         grey = np.full((size.height, size.width, 3), 128, np.uint8)
         self.detect(grey, self.products[0])
 
-    def verify(self, limits: Mapping[str, float] = MappingProxyType({})) -> Parity:
-        """Ask about the plan's golden pictures; :class:`BundleError` where it may not be put into
-        service: it answers otherwise than its bundle, or a verdict at ``limits``, the scores by
-        product above which a part is NG, is another."""
+    def verify(
+        self, limits: Mapping[str, float] = MappingProxyType({}), products: Sequence[str] = ()
+    ) -> Parity:
+        """Ask about the plan's golden pictures, of all products if none are given;
+        :class:`BundleError` where it may not be put into service: it answers otherwise than its
+        bundle, or a verdict at ``limits``, the scores by product above which a part is NG, is
+        another."""
         golden = self._golden()
         if golden is None:
             raise BundleError(f"The plan {self.plan.bundle_name} has no golden pictures: {MEND}.")
         by_code = np.array([limits.get(p, np.nan) for p in self.products])
-        parity = measure(self._runtime, golden, by_code)
+        codes = [self.plan.code(product) for product in products] or None
+        parity = measure(self._runtime, golden, by_code, codes)
         require(parity, self.plan.precision, f"The plan of {self.plan.bundle_name}", MEND)
         return parity
 

@@ -7,7 +7,8 @@ answer after its own number of steps, so that it can be asked again wherever it 
 """
 
 import zlib
-from dataclasses import dataclass, fields
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from tokenize import TokenError
 from typing import Self
@@ -56,6 +57,11 @@ class Golden:
 
     def __len__(self) -> int:
         return len(self.image)
+
+    def of(self, codes: Collection[int]) -> Self:
+        """Those pictures that show one of these products."""
+        shown = np.isin(self.product, list(codes))
+        return replace(self, **{f.name: getattr(self, f.name)[shown] for f in fields(self)})
 
     def checked(self, image: Size, maps: Size, products: int) -> Self:
         """Itself; ValueError where its arrays are not those of such a model, or not finite."""

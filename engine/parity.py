@@ -4,7 +4,7 @@ Scores that change after export are what users of other tools complain of most. 
 asked about the bundle's golden pictures, when it is built and whenever it is opened for a line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -23,14 +23,14 @@ CLOUDS = 4
 NARROW = 0.1
 
 
-class Limit(NamedTuple):
-    """Largest difference that a plan may show, as shares of the expected values' range."""
+class OfBoth(NamedTuple):
+    """Of scores and of maps: their ranges, or how far they may be off as a share of those."""
 
     score: float
     map: float
 
 
-LIMITS: Mapping[Precision, Limit] = {"f32": Limit(1e-3, 1e-2), "bf16": Limit(1e-2, 1e-1)}
+LIMITS: Mapping[Precision, OfBoth] = {"f32": OfBoth(1e-3, 1e-2), "bf16": OfBoth(1e-2, 1e-1)}
 """f32 plans stay near 1e-6, but for places whose nearest two tokens are equally far: rounding takes
 the other one, and a map of a real model moved by 1.6e-3 there. bf16 moved single places by up to
 6e-2. A score is a mean of many places, and has to stay closer."""
@@ -95,21 +95,29 @@ def expected(bundle: Bundle, steps: int) -> Golden:
         ) from error
 
 
-def measure(runtime: Runtime, golden: Golden, limits: NDArray[np.float64] | None = None) -> Parity:
-    """Ask an open runtime about every golden picture, one at a time as a line does.
+def measure(
+    runtime: Runtime,
+    golden: Golden,
+    limits: NDArray[np.float64] | None = None,
+    products: Collection[int] | None = None,
+) -> Parity:
+    """Ask an open runtime about every golden picture, or those of some ``products`` where there are
+    any, one at a time as a line does.
 
     ``limits (P,)`` are the scores by product above which a part is NG; NaN where there is none.
     """
+    asked = golden if products is None else golden.of(products)
+    asked = asked if len(asked) else golden  # an older bundle has none of some: better these
     parts = [
-        runtime.infer(golden.image[i : i + 1], golden.product[i : i + 1])
-        for i in range(len(golden))
+        runtime.infer(asked.image[i : i + 1], asked.product[i : i + 1]) for i in range(len(asked))
     ]
     maps, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-    parity = compared((maps, scores), golden)
+    ranges = ranges_of(golden)
+    parity = compared((maps, scores), asked, ranges)
     if limits is None:
         return parity
-    margin = ON_THE_LIMIT * LIMITS[runtime.precision].score * _ranges(golden)[1]
-    return replace(parity, flips=_flips(scores, golden, limits[golden.product], margin))
+    margin = ON_THE_LIMIT * LIMITS[runtime.precision].score * ranges.score
+    return replace(parity, flips=_flips(scores, asked, limits[asked.product], margin))
 
 
 def _flips(
@@ -121,18 +129,19 @@ def _flips(
     return tuple(int(i) for i in np.flatnonzero(verdicts & ~on_it & np.isfinite(limit)))
 
 
-def _ranges(golden: Golden) -> tuple[float, float]:
-    """Of the expected maps and scores.
+def ranges_of(golden: Golden) -> OfBoth:
+    """Of the expected scores and maps.
 
     That of scores is at least :data:`NARROW` of the maps', which have the same unit: clouds and
     overlooked defects score alike, and a share of next to nothing would say nothing.
     """
     of_map, of_score = (float(np.ptp(answer)) for answer in golden.answers)
-    return of_map or 1.0, max(of_score, NARROW * of_map) or 1.0  # flat ones: as they are
+    flat = 1.0  # is taken as it is
+    return OfBoth(score=max(of_score, NARROW * of_map) or flat, map=of_map or flat)
 
 
-def compared(found: Answers, golden: Golden) -> Parity:
-    """How far the answers are from the expected ones, as shares of :func:`_ranges`;
+def compared(found: Answers, golden: Golden, ranges: OfBoth) -> Parity:
+    """How far the answers are from the expected ones, as shares of their ``ranges``;
     :class:`BundleError` where they have another shape."""
     for mine, theirs in zip(found, golden.answers, strict=True):
         if mine.shape != theirs.shape:
@@ -140,15 +149,14 @@ def compared(found: Answers, golden: Golden) -> Parity:
                 f"The plan answers with {mine.shape} where its bundle says {theirs.shape}: export "
                 "the bundle again."
             )
-    of_map, of_score = _ranges(golden)
     away_map, away_score = (
         float(np.abs(f - e).max()) for f, e in zip(found, golden.answers, strict=True)
     )
     both = bool(golden.defective.any() and not golden.defective.all())
     return Parity(
         pictures=len(golden),
-        score=away_score / of_score,
-        map=away_map / of_map,
+        score=away_score / ranges.score,
+        map=away_map / ranges.map,
         auroc=abs(_auroc(found[1], golden) - _auroc(golden.score, golden)) if both else None,
     )
 

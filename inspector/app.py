@@ -143,13 +143,19 @@ class StationSession:
         health = Health.WARNING if free < LOW_DISK_BYTES else Health.GOOD
         return StatusItem("Disk", f"{free / 2**30:.0f} GB free", health, out)
 
+    def _shown(self, detector: Detector) -> Sequence[str]:
+        """What the camera may show: the station's one product, or those that the recipe knows."""
+        if self.settings.product is not None:
+            return [self.settings.product]
+        return [product for product in detector.products if product in self._recipe.products]
+
     @contextmanager
     def _opened(self) -> Iterator[tuple[Detector, Camera]]:
         """Model and camera, while ``status`` knows that they are open."""
         s = self.settings
         with Detector.open(s.plan, s.threads, s.trusted_keys) as detector:
             check_fit(self.settings, detector.plan, self._recipe)
-            detector.verify(self._recipe.limits)
+            detector.verify(self._recipe.limits, self._shown(detector))
             self.plan, self._last_picture = detector.plan, None
             with open_camera(self.settings.camera) as camera:
                 self._open = True

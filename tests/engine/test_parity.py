@@ -17,7 +17,7 @@ from engine.bundle import Bundle, read_bundle
 from engine.detector import Detector
 from engine.golden import GOLDEN, Golden, read_golden, write_golden
 from engine.manifest import Size
-from engine.parity import LIMITS, Parity, compared, expected
+from engine.parity import LIMITS, Parity, compared, expected, ranges_of
 from engine.plan import read_plan
 from engine.reference import reference
 from engine.sealed import seal
@@ -134,6 +134,25 @@ def test_a_score_that_stands_on_its_limit_may_fall_on_either_side(
         assert detector.verify({"disc": limit, "label": limit}).flips == ()
 
 
+def test_a_line_asks_about_what_it_will_see(golden_bundle: Bundle, tmp_path: Path) -> None:
+    plan = build(golden_bundle.folder, tmp_path / "plan")
+    golden = read_plan(plan).golden
+    assert golden is not None
+    (plan / GOLDEN).unlink()
+    wrong = np.where(golden.product == 1, golden.score + 1, golden.score).astype(np.float32)
+    write_golden(replace(golden, score=wrong), plan)
+    seal(plan)
+    with Detector.open(plan) as detector:
+        assert detector.verify({}, ["disc"]).pictures == 2
+        with pytest.raises(BundleError, match="scores differ"):
+            detector.verify({}, ["label"])
+    (plan / GOLDEN).unlink()
+    write_golden(golden.of([0]), plan)  # as of a bundle that grew from an older one
+    seal(plan)
+    with Detector.open(plan) as detector:
+        assert detector.verify({}, ["label"]).pictures == 2
+
+
 def test_graphs_that_answer_with_other_maps_get_no_plan(
     golden_bundle: Bundle, tmp_path: Path
 ) -> None:
@@ -197,9 +216,10 @@ def test_rough_plans_have_rough_limits() -> None:
 def test_an_answer_that_is_no_number_is_a_difference(golden_bundle: Bundle) -> None:
     golden = golden_bundle.golden
     assert golden is not None
-    broken = compared((golden.map * np.float32(np.nan), golden.score), golden)
+    ranges = ranges_of(golden)
+    broken = compared((golden.map * np.float32(np.nan), golden.score), golden, ranges)
     assert broken.fault("bf16")
-    assert compared(golden.answers, golden) == Parity(4, 0, 0, 0)
+    assert compared(golden.answers, golden, ranges) == Parity(4, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
