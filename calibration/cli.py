@@ -103,6 +103,6 @@ def verify(
         return
     verdicts = "no verdict differs, " if known else ""
     typer.echo(
-        f"{plan}: {verdicts}scores within {parity.score:.0e} and maps within {parity.map:.0e} of "
+        f"{plan}: {verdicts}scores within {parity.score:.0e} and maps within {parity.place:.0e} of "
         f"their range on {parity.pictures} golden pictures"
     )

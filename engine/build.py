@@ -63,7 +63,7 @@ def build(
             threads=threads,
             steps=steps,
             created=now(),
-            parity=max(parity.score, parity.map),
+            parity=max(parity.score, parity.place),
         )
         write_manifest(new, manifest)
         as_scored = pinned == "f32" and steps == opened.manifest.refinement.default_steps

@@ -73,7 +73,7 @@ def test_a_plan_carries_the_pictures_and_passes(
         parity = detector.verify({"disc": 0.0, "label": 0.0})
     assert (parity.pictures, parity.flips, parity.auroc) == (4, (), 0)
     assert parity.score < 1e-5
-    assert parity.map < 1e-5
+    assert parity.place < 1e-5
 
 
 def test_a_bundle_whose_network_said_otherwise_gets_no_plan(
@@ -94,7 +94,7 @@ def test_a_plan_that_drifted_is_not_put_into_service(golden_bundle: Bundle, tmp_
     golden = read_plan(plan).golden
     assert golden is not None
     (plan / GOLDEN).unlink()
-    write_golden(replace(golden, map=golden.map * np.float32(1.1)), plan)
+    write_golden(replace(golden, map=golden.map * np.float32(1.01)), plan)
     seal(plan)
     said = CliRunner().invoke(app, ["verify", str(plan)])
     assert said.exit_code == 2
@@ -192,12 +192,14 @@ def test_a_plan_without_golden_pictures_is_built_again(tiny: Bundle, tmp_path: P
 @pytest.mark.parametrize(
     ("parity", "words"),
     [
-        (Parity(4, np.nan, 0), "scores differ"),
-        (Parity(4, 0, np.nan), "maps differ"),
-        (Parity(4, 2e-3, 0), "over 1e-03"),
-        (Parity(4, 0, 2e-2), "over 1e-02"),
-        (Parity(4, 0, 0, auroc=0.0, flips=(1, 3)), "golden picture 1, 3"),
-        (Parity(4, 1e-4, 1e-3, auroc=0.25), ""),
+        (Parity(4, np.nan, 0, 0), "scores differ"),
+        (Parity(4, 0, np.nan, 0), "maps differ"),
+        (Parity(4, 0, 0, np.nan), "a map differs"),
+        (Parity(4, 2e-3, 0, 0), "over 1e-03"),
+        (Parity(4, 0, 2e-3, 2e-3), "over 1e-03"),
+        (Parity(4, 0, 0, 2e-2), "over 1e-02"),
+        (Parity(4, 0, 0, 0, auroc=0.0, flips=(1, 3)), "golden picture 1, 3"),
+        (Parity(4, 1e-4, 1e-4, 1e-3, auroc=0.25), ""),
     ],
 )
 def test_what_is_wrong_is_said(parity: Parity, words: str) -> None:
@@ -207,7 +209,7 @@ def test_what_is_wrong_is_said(parity: Parity, words: str) -> None:
 
 
 def test_rough_plans_have_rough_limits() -> None:
-    moved = Parity(4, 5e-3, 5e-2, auroc=0.0)
+    moved = Parity(4, 5e-3, 5e-2, 5e-2, auroc=0.0)
     assert moved.fault("f32")
     assert not moved.fault("bf16")
     assert LIMITS["bf16"].score == 1e-2
@@ -219,7 +221,7 @@ def test_an_answer_that_is_no_number_is_a_difference(golden_bundle: Bundle) -> N
     ranges = ranges_of(golden)
     broken = compared((golden.map * np.float32(np.nan), golden.score), golden, ranges)
     assert broken.fault("bf16")
-    assert compared(golden.answers, golden, ranges) == Parity(4, 0, 0, 0)
+    assert compared(golden.answers, golden, ranges) == Parity(4, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
