@@ -12,11 +12,12 @@ from engine.bundle import Bundle, read_bundle
 from engine.fuse import unroll
 from engine.golden import write_golden
 from engine.known import write_known
-from engine.manifest import PlanManifest
+from engine.manifest import Manifest, PlanManifest
 from engine.parity import expected, measure, require
 from engine.plan import PLAN, carry_signature, write_manifest
 from engine.runtimes.choice import backend, choose
 from engine.sealed import whole_folder
+from engine.simplify import simplified
 
 
 def build(
@@ -27,6 +28,7 @@ def build(
     precision: str = "f32",
     steps: int | None = None,
     threads: int | None = None,
+    products: Sequence[str] = (),
     overwrite: bool = False,
     trusted: Sequence[Path] = (),
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -34,7 +36,8 @@ def build(
     """Make the plan folder ``out`` from a bundle folder, whole or not at all; returns ``out``.
 
     ``runtime`` is "auto", "openvino" or "onnxruntime", ``precision`` "f32" or "bf16", ``steps``
-    0..T refinement steps (None: the bundle's default), ``threads`` None for all cores; of
+    0..T refinement steps (None: the bundle's default), ``threads`` None for all cores,
+    ``products`` those the plan is for (none: all of the bundle's); of
     ``trusted`` public keys, if any are given, one has to have signed the bundle.
     :class:`BundleError` for a damaged bundle, or a plan that answers otherwise than its bundle;
     :class:`InputError` for what cannot be had; :class:`MissingError` for a runtime that is not
@@ -45,10 +48,11 @@ def build(
     if trusted:
         opened.signed_by(trusted)
     steps = opened.manifest.refinement.default_steps if steps is None else steps
-    model = unroll(opened, steps)
+    chosen = _codes(opened.manifest, products)
+    model = simplified(unroll(opened, steps), chosen)
     with whole_folder(out, overwrite=overwrite, marker=PLAN) as new:
         backend(name).save(model, new)
-        golden = expected(opened, steps)
+        golden = expected(opened, steps, chosen)
         with backend(name).load(new, pinned, threads) as made:
             parity = measure(made, golden)
         what = f"The {name} plan of {opened.folder} in {pinned}"
@@ -57,6 +61,7 @@ def build(
         carry_signature(opened, new)
         manifest = _manifest(
             opened,
+            products=_named(opened.manifest, chosen),
             runtime=name,
             runtime_version=backend(name).version(),
             precision=pinned,
@@ -67,8 +72,18 @@ def build(
         )
         write_manifest(new, manifest)
         as_scored = pinned == "f32" and steps == opened.manifest.refinement.default_steps
-        write_known(opened.goods, new, scored=as_scored)
+        goods = [g for g in opened.goods if not products or g.product in products]
+        write_known(goods, new, scored=as_scored)
     return out
+
+
+def _codes(said: Manifest, products: Sequence[str]) -> list[int] | None:
+    """Of the chosen products, in the bundle's order, none twice; None where none is named."""
+    return sorted({said.code(product) for product in products}) or None
+
+
+def _named(said: Manifest, codes: list[int] | None) -> tuple[str, ...]:
+    return said.products if codes is None else tuple(said.products[code] for code in codes)
 
 
 def _manifest(bundle: Bundle, **made: Any) -> PlanManifest:
@@ -76,7 +91,6 @@ def _manifest(bundle: Bundle, **made: Any) -> PlanManifest:
     return PlanManifest(
         bundle_sha256=bundle.sha256,
         bundle_name=said.name,
-        products=said.products,
         input=said.input,
         map=said.map,
         **made,

@@ -23,6 +23,10 @@ def build(
         int | None, typer.Option(help="Refinement steps; the bundle's default if not given.")
     ] = None,
     threads: Threads = None,
+    product: Annotated[
+        list[str] | None,
+        typer.Option(help="Only for this product, or those given; a plan for one is faster."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a plan.")] = False,
     trusted: Annotated[
         list[Path] | None,
@@ -41,6 +45,7 @@ def build(
         precision=precision,
         steps=steps,
         threads=threads,
+        products=product or (),
         overwrite=overwrite,
         trusted=trusted or (),
     )

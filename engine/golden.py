@@ -7,7 +7,7 @@ answer after its own number of steps, so that it can be asked again wherever it 
 """
 
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from tokenize import TokenError
@@ -62,6 +62,12 @@ class Golden:
         """Those pictures that show one of these products."""
         shown = np.isin(self.product, list(codes))
         return replace(self, **{f.name: getattr(self, f.name)[shown] for f in fields(self)})
+
+    def narrowed(self, codes: Sequence[int]) -> Self:
+        """Those of these products, whose codes become 0, 1, …"""
+        found = self.of(codes)
+        code = np.array([codes.index(int(c)) for c in found.product], np.int64)
+        return replace(found, product=code)
 
     def checked(self, image: Size, maps: Size, products: int) -> Self:
         """Itself; ValueError where its arrays are not those of such a model, or not finite."""

@@ -4,7 +4,7 @@ Scores that change after export are what users of other tools complain of most. 
 asked about the bundle's golden pictures, when it is built and whenever it is opened for a line.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -84,8 +84,8 @@ class Parity:
         return ""
 
 
-def expected(bundle: Bundle, steps: int) -> Golden:
-    """What a plan of ``steps`` refinement steps has to answer.
+def expected(bundle: Bundle, steps: int, codes: Sequence[int] | None = None) -> Golden:
+    """What a plan of ``steps`` refinement steps, for some products or for all, has to answer.
 
     The golden answers are torch's own, for the bundle's default steps. Other numbers of steps, and
     bundles without golden pictures, are answered by the bundle's graphs one after the other;
@@ -93,7 +93,7 @@ def expected(bundle: Bundle, steps: int) -> Golden:
     """
     golden = bundle.golden
     if golden is not None and steps == bundle.manifest.refinement.default_steps:
-        return golden
+        return golden if codes is None else golden.narrowed(codes)
     asked = _clouds(bundle) if golden is None else golden
     answers = [
         reference(bundle, steps, asked.image[i : i + 1], asked.product[i : i + 1])
@@ -103,7 +103,8 @@ def expected(bundle: Bundle, steps: int) -> Golden:
     said = bundle.manifest
     try:
         found = replace(asked, map=maps, score=scores)
-        return found.checked(said.input, said.map, len(said.products))
+        found = found.checked(said.input, said.map, len(said.products))
+        return found if codes is None else found.narrowed(codes)
     except ValueError as error:
         raise BundleError(
             f"The graphs of {bundle.folder} do not answer as its manifest says: {error}; export "

@@ -55,7 +55,8 @@ class OpenVINORuntime:
         self.version = version()
         self._model = model
         self._threads = threads
-        self._infer: Callable[[list[Any]], Any] | None = None
+        self._infer: Callable[[dict[str, Any]], Any] | None = None
+        self._names: list[str] = []
 
     def __enter__(self) -> Self:
         config: dict[str, Any] = {
@@ -72,6 +73,7 @@ class OpenVINORuntime:
                 f"This CPU computes in {found} where the plan asks for {self.precision}: "
                 "build the plan again with --precision f32."
             )
+        self._names = [value.get_any_name() for value in compiled.inputs]
         self._infer = compiled.create_infer_request().infer
         return self
 
@@ -96,8 +98,9 @@ class OpenVINORuntime:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if self._infer is None:
             raise RuntimeError("the runtime is not open: use it inside 'with'")
+        given = {"image": image, "product": product}
         try:
-            answers = self._infer([image, product])
+            answers = self._infer({name: given[name] for name in self._names})
         except RuntimeError as error:
             raise InferenceError(f"OpenVINO gave up on a picture: {error}.") from error
         # copies: the request's own buffers are overwritten by the next picture

@@ -20,6 +20,8 @@ CODE = np.array([0])
 class StandInOpenVINO:
     """As much of OpenVINO as opening takes; computes in ``found`` whatever is asked."""
 
+    inputs = ()
+
     def __init__(self, found: str) -> None:
         self.asked: dict[str, Any] = {}
         self._found = found
@@ -76,6 +78,9 @@ def test_onnxruntime_giving_up_is_an_inference_error(
     class OutOfMemory:
         def __init__(self, *_: object) -> None: ...
 
+        def get_inputs(self) -> list[object]:
+            return []
+
         def run(self, *_: object) -> None:
             raise onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException("out of memory")
 
@@ -88,10 +93,11 @@ def test_onnxruntime_giving_up_is_an_inference_error(
 def test_onnxruntime_is_told_threads(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {}
 
-    def session(_: bytes, options: Any, providers: list[str]) -> None:
+    def session(_: bytes, options: Any, providers: list[str]) -> SimpleNamespace:
         seen["threads"] = options.intra_op_num_threads
         seen["mode"] = options.execution_mode
         seen["providers"] = providers
+        return SimpleNamespace(get_inputs=list)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", session)
     ort.Session(tiny.graph("head").SerializeToString(), threads=3)

@@ -1,0 +1,29 @@
+"""All passes in their order: the same answers from a graph that costs a runtime less."""
+
+from collections.abc import Sequence
+
+import onnx
+
+from engine.passes.argmin import shorten_argmin
+from engine.passes.fold import folded
+from engine.passes.groupnorm import spread_group_norm
+from engine.passes.products import narrow
+from engine.passes.softmax import unguard_softmax
+from engine.plugins.node import NAMESPACE
+
+PASSES = (shorten_argmin, unguard_softmax, spread_group_norm)
+
+
+def simplified(model: onnx.ModelProto, codes: Sequence[int] | None = None) -> onnx.ModelProto:
+    """The graph of these product ``codes`` (None: of all), folded and rewritten.
+
+    One with nodes of the plugin is not folded: only TensorRT knows them, and folds itself.
+    """
+    if codes is not None:
+        narrow(model, codes)
+    if all(opset.domain != NAMESPACE for opset in model.opset_import):
+        model = folded(model)
+    for rewrite in PASSES:
+        rewrite(model)
+    onnx.checker.check_model(model)
+    return model
