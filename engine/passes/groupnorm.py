@@ -54,7 +54,7 @@ def _back(graph: Graph, node: onnx.NodeProto, x: str, shape: list[int | str]) ->
     """Whether it is turned back into what it was."""
     asked = graph.maker(node.input[1], "Shape")
     if asked is not None:
-        return asked.input[0] == x
+        return bool(asked.input[0] == x)
     wanted = graph.constant(node.input[1])
     return wanted is not None and bool(wanted[1:].tolist() == shape[1:])
 
