@@ -31,7 +31,6 @@ from engine.runtimes.base import Answers, Codes, Images
 from inspector.app import NoScreen, StationSession, run_headless
 from inspector.camera.parts.render import FAMILIES, render
 from inspector.demo.assets import BUNDLE
-from inspector.demo.report import STAGE_NAMES
 from inspector.pipeline.counters import Percentiles
 from inspector.settings import StationSettings
 from training.config import config_named
@@ -193,7 +192,7 @@ def report_path(stages: Mapping[str, Percentiles], parts: int) -> None:
     print(f"\nms per stage, whole path: {REFERENCE}, headless station, {parts} parts, all NG")
     print(f"{'stage':<24}{'median':>9}{'p99':>9}")
     for stage, ms in stages.items():
-        print(f"{STAGE_NAMES.get(stage, stage):<24}{ms.p50:>9.2f}{ms.p99:>9.2f}")
+        print(f"{stage:<24}{ms.p50:>9.2f}{ms.p99:>9.2f}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.bundle import Bundle, read_bundle
+from engine.flops import gflop
 from engine.fuse import unroll
 from engine.golden import write_golden
 from engine.known import write_known
@@ -69,6 +70,7 @@ def build(
             steps=steps,
             created=now(),
             parity=max(parity.score, parity.place),
+            gflop=gflop(model),
         )
         write_manifest(new, manifest)
         as_scored = pinned == "f32" and steps == opened.manifest.refinement.default_steps

@@ -125,7 +125,8 @@ class PlanManifest(_Products):
     """What a plan says of itself: which bundle, for which runtime, in which precision.
 
     ``parity`` is the largest difference from what was expected, of scores and of maps, seen when
-    the plan was built, as a share of their range (:mod:`engine.parity`).
+    the plan was built, as a share of their range (:mod:`engine.parity`); ``gflop`` what one picture
+    takes (:mod:`engine.flops`), None where that is not known.
     """
 
     schema_version: Literal[1] = SCHEMA
@@ -140,6 +141,7 @@ class PlanManifest(_Products):
     map: Size
     created: AwareDatetime
     parity: Annotated[float, Field(ge=0)]
+    gflop: Annotated[float | None, Field(ge=0)] = None
 
 
 class _AnySchema(BaseModel):

@@ -14,16 +14,28 @@ from engine.plugins.node import NAMESPACE
 PASSES = (shorten_argmin, unguard_softmax, spread_group_norm)
 
 
-def simplified(model: onnx.ModelProto, codes: Sequence[int] | None = None) -> onnx.ModelProto:
-    """The graph of these product ``codes`` (None: of all), folded and rewritten.
+def simplified(
+    model: onnx.ModelProto, codes: Sequence[int] | None = None, *, batch: int | None = 1
+) -> onnx.ModelProto:
+    """The graph of these product ``codes`` (None: of all), folded and rewritten, for batches of
+    ``batch`` (None: of any size). The model is changed.
 
     One with nodes of the plugin is not folded: only TensorRT knows them, and folds itself.
     """
     if codes is not None:
         narrow(model, codes)
+    if batch is not None:
+        _fix(model, batch)
     if all(opset.domain != NAMESPACE for opset in model.opset_import):
         model = folded(model)
     for rewrite in PASSES:
         rewrite(model)
     onnx.checker.check_model(model)
     return model
+
+
+def _fix(model: onnx.ModelProto, batch: int) -> None:
+    """Then every shape is a constant, and what is computed from shapes can be folded."""
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = batch
+    model.graph.ClearField("value_info")  # which speak of any batch

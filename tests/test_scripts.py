@@ -249,8 +249,8 @@ def test_the_whole_path_is_a_stations(
     plan = build(bundle, tmp_path / "plan", runtime="onnxruntime")
     stages = latency.whole_path(plan, tmp_path, parts=3, threads=1)
     detector = ["pre", "infer", "post"]
-    assert list(stages) == ["grab", "check", *detector, "judge", "pictures", "log", "total"]
+    assert list(stages) == ["grab", "check", *detector, "judge", "draw", "save", "commit", "total"]
     saved = list((tmp_path / "out" / "pictures").rglob("*.png"))
     assert len(saved) == 9  # overlay, crop and picture of each part
-    latency.report_path({"pictures": Percentiles(1.5, 2.5)}, 3)
-    assert "pictures (draw, save)        1.50     2.50" in capsys.readouterr().out
+    latency.report_path({"draw": Percentiles(1.5, 2.5)}, 3)
+    assert "draw                         1.50     2.50" in capsys.readouterr().out

@@ -29,14 +29,9 @@ def version() -> str:
 
 
 def save(model: onnx.ModelProto, folder: Path) -> None:
-    """Write ``model.xml`` and ``model.bin``: batch 1, weights left in f32."""
+    """Write ``model.xml`` and ``model.bin``, weights left in f32."""
     ov = _openvino()
     converted = ov.Core().read_model(model=model.SerializeToString())
-    one = {
-        value.get_any_name(): [1, *(d.get_length() for d in list(value.partial_shape)[1:])]
-        for value in converted.inputs
-    }
-    converted.reshape(one)
     ov.save_model(converted, folder / MODEL, compress_to_fp16=False)
 
 

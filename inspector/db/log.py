@@ -84,7 +84,7 @@ class InspectionLog:
             self._connection.execute(ended.values(ended_at=self._clock()))
 
     def write(self, inspection: Inspection) -> Inspection:
-        """Commit one inspection; adds the stage "log", which its own row cannot hold."""
+        """Commit one inspection; adds the stage "commit", which its own row cannot hold."""
         start = self._timer()
         with explained(self._path), self._connection.begin():
             self._connection.execute(
@@ -93,7 +93,7 @@ class InspectionLog:
             if inspection.regions:
                 self._connection.execute(insert(DefectRow), _defect_rows(inspection))
         self._sequence += 1
-        stages_ms = {**inspection.stages_ms, "log": (self._timer() - start) * 1000}
+        stages_ms = {**inspection.stages_ms, "commit": (self._timer() - start) * 1000}
         return replace(inspection, stages_ms=stages_ms)
 
     def _row(self, inspection: Inspection, sequence: int) -> dict[str, Any]:

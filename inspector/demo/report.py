@@ -9,9 +9,6 @@ from rich.table import Table
 from inspector.app import StationSession
 from inspector.pipeline.counters import Counts, Tally
 
-STAGE_NAMES = {"pictures": "pictures (draw, save)", "log": "log (commit)"}
-"""For people, where a stage's own name does not say what it does."""
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -63,7 +60,7 @@ class Report:
     def _latencies(self) -> Table:
         table = Table("stage", "p50", "p99", title="Latency in ms")
         for stage, p in self.counts.latency_ms.items():
-            table.add_row(STAGE_NAMES.get(stage, stage), f"{p.p50:.2f}", f"{p.p99:.2f}")
+            table.add_row(stage, f"{p.p50:.2f}", f"{p.p99:.2f}")
         return table
 
 

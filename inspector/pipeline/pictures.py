@@ -62,17 +62,19 @@ class PictureSink:
         """Nothing to let go of: each file is closed as it is written."""
 
     def write(self, inspection: Inspection) -> Inspection:
-        """Save what the policy asks for; adds ``pictures``, ``alarm`` and the stage "pictures"."""
+        """Save what the policy asks for; adds ``pictures``, ``alarm`` and the stages "draw" and
+        "save"."""
         start = self.timer()
+        wanted = dict(self._wanted(inspection))
+        drawn = self.timer()
         saved: dict[str, Path] = {}
         try:
-            for name, image in self._wanted(inspection):
+            for name, image in wanted.items():
                 saved[name] = self._save(inspection, name, image)
         except (InputError, OSError):  # refused, or the folder is gone altogether
             inspection = replace(inspection, alarm=Alarm.PICTURE_NOT_SAVED)
-        elapsed_ms = (self.timer() - start) * 1000
-        stages_ms = {**inspection.stages_ms, "pictures": elapsed_ms}
-        return replace(inspection, pictures=saved, stages_ms=stages_ms)
+        took = {"draw": (drawn - start) * 1e3, "save": (self.timer() - drawn) * 1e3}
+        return replace(inspection, pictures=saved, stages_ms={**inspection.stages_ms, **took})
 
     def _wanted(self, inspection: Inspection) -> Iterator[tuple[str, Image]]:
         image, prediction = inspection.frame.image, inspection.prediction

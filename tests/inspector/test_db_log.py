@@ -150,4 +150,4 @@ def test_a_lock_while_running_is_said_in_one_sentence(path: Path) -> None:
 
 
 def test_the_time_of_the_commit_is_a_stage(log: InspectionLog) -> None:
-    assert log.write(inspection(1)).stages_ms["log"] > 0
+    assert log.write(inspection(1)).stages_ms["commit"] > 0
