@@ -1,4 +1,4 @@
-"""The engine's commands: build a plan, inspect a folder with it, measure it.
+"""The engine's commands: build a plan, inspect a folder with it.
 
 Only what `--help` needs is imported here; the rest when a command runs.
 """
@@ -87,40 +87,3 @@ def inspect(
         for name, score in result.scores.items():
             typer.echo(f"{score:.6g}\t{name}")
     result.check()
-
-
-def bench(
-    plan: PlanFolder,
-    pictures: Annotated[
-        Path | None, typer.Option(help="Folder of pictures; made-up ones if not given.")
-    ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Pictures to judge.")] = 200,
-    side_px: Annotated[int, typer.Option(min=1, help="Side of a made-up picture.")] = 1024,
-    threads: Threads = None,
-    as_json: AsJson = False,
-) -> None:
-    """Measure a plan: milliseconds by stage, p50, p95 and p99."""
-    import numpy as np
-
-    from engine.bench import stage_times
-    from engine.detector import Detector
-    from engine.manifest import Size
-    from engine.parity import cloud_pictures
-    from engine.pictures import list_pictures, read_picture
-
-    if pictures is None:
-        size = Size(height=side_px, width=side_px)
-        images = list(cloud_pictures(size, 4, np.random.default_rng(0)))
-    else:
-        images = [read_picture(path) for path in list_pictures(pictures)[:64]]
-    with Detector.open(plan, threads) as detector:
-        stages = stage_times(detector, images, rounds)
-    said = detector.plan
-    if as_json:
-        about = said.model_dump(mode="json", include={"runtime", "runtime_version", "precision"})
-        about |= {"steps": said.steps, "threads": threads or said.threads, "rounds": rounds}
-        typer.echo(json.dumps(about | {"stages_ms": stages}))
-        return
-    typer.echo(f"{'ms':6}" + "".join(f"{p:>9}" for p in next(iter(stages.values()))))
-    for stage, values in stages.items():
-        typer.echo(f"{stage:6}" + "".join(f"{value:9.2f}" for value in values.values()))

@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 def call(*arguments: object, error: type[Exception] | None = None, match: str = "") -> Result:
     app = typer.Typer()
-    for command in (cli.build, cli.inspect, cli.bench):
+    for command in (cli.build, cli.inspect):
         app.command()(command)
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if error is None:
@@ -185,14 +185,6 @@ def test_a_write_that_fails_leaves_no_part(
         match="No space left on device; make room",
     )
     assert not [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
-
-
-def test_bench_gives_percentiles_by_stage(plan: Path, folder: Path) -> None:
-    said = json.loads(call("bench", plan, "--rounds", 5, "--side-px", 128, "--json").stdout)
-    assert list(said["stages_ms"]) == ["pre", "infer", "post", "total"]
-    for stage in said["stages_ms"].values():
-        assert 0 < stage["p50"] <= stage["p95"] <= stage["p99"]
-    assert "total" in call("bench", plan, "--rounds", 3, "--pictures", folder).stdout
 
 
 def test_a_map_is_read_back(plan: Path, folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,190 @@
+"""What a plan costs on this machine, from the grab to the committed row of a real station.
+
+A part that is OK and one that is NG cost differently: of the latter an overlay is drawn and three
+pictures are saved. So a station is run twice over the same pictures, with limits that nothing and
+that everything exceeds. There is no stage "correct" yet: no station corrects what a camera gives.
+"""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Annotated, Any, Self
+
+import cv2
+import numpy as np
+import psutil
+import typer
+
+from calibration.recipe import Recipe, Threshold, write_recipe
+from engine.bench import percentiles
+from engine.cli import AsJson, PlanFolder, Threads
+from engine.manifest import PlanManifest, Size
+from engine.parity import cloud_pictures
+from engine.peak import peak_gflops
+from engine.pictures import list_pictures
+from engine.plan import read_plan
+from engine.types import InputError
+from inspector.app import StationSession, run_headless
+from inspector.pipeline.inspection import Inspection
+from inspector.settings import StationSettings
+
+NEVER = 1e30
+"""A score that no picture has."""
+WARM_UP = 10
+"""Parts that are judged before any is counted."""
+MADE_UP = 8
+MB = 2**20
+
+
+class Stopwatch:
+    """A screen that only keeps each part's times, and what the process holds."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, list[float]] = defaultdict(list)
+        self.rss: list[int] = []
+        self.seconds = 0.0
+        self._seen, self._process, self._began = 0, psutil.Process(), 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.seconds = time.perf_counter() - self._began
+
+    def write(self, inspection: Inspection) -> Inspection:
+        self._seen += 1
+        if self._seen == WARM_UP:
+            self._began = time.perf_counter()
+        if self._seen <= WARM_UP:
+            return inspection
+        if inspection.prediction is None:
+            raise InputError(f"A picture could not be judged ({inspection.reason}): name others.")
+        for stage, ms in inspection.stages_ms.items():
+            self.stages[stage].append(ms)
+        self.stages["total"].append(sum(inspection.stages_ms.values()))
+        self.rss.append(self._process.memory_info().rss)
+        return inspection
+
+    def said(self) -> dict[str, Any]:
+        """Percentiles by stage, parts a second, memory held and how much that grew."""
+        stages = {stage: percentiles(ms) for stage, ms in self.stages.items()}
+        return {
+            "stages_ms": stages,
+            "parts_per_s": round(len(self.rss) / self.seconds, 2),
+            "rss_mb": round(self.rss[-1] / MB, 1),
+            "rss_grown_mb": round((self.rss[-1] - self.rss[0]) / MB, 2),
+        }
+
+
+def measured(
+    plan: Path, product: str, pictures: Path, rounds: int, threads: int | None, limit: float
+) -> dict[str, Any]:
+    """A station's run over ``rounds`` parts, whose score is NG above ``limit``."""
+    with TemporaryDirectory() as name:
+        folder, watch = Path(name), Stopwatch()
+        write_recipe(_recipe(read_plan(plan).manifest, product, limit), folder / "recipe.json")
+        settings = StationSettings(
+            name="bench",
+            camera=f"folder:{pictures}?product={product}&loop=true",
+            plan=plan,
+            recipe=folder / "recipe.json",
+            out=folder / "out",
+            product=product,
+            threads=threads,
+        )
+        run_headless(StationSession(settings, rounds + WARM_UP), watch)
+        return watch.said()
+
+
+def _recipe(plan: PlanManifest, product: str, limit: float) -> Recipe:
+    threshold = Threshold(
+        score=limit,
+        map=limit,
+        interval=(limit, limit),
+        false_reject_rate=0.01,
+        goods=1,
+    )
+    return Recipe(name="bench", bundle_sha256=plan.bundle_sha256, products={product: threshold})
+
+
+def made_up(folder: Path, side_px: int) -> None:
+    """Pictures of clouds, as PNG."""
+    size = Size(height=side_px, width=side_px)
+    for i, picture in enumerate(cloud_pictures(size, MADE_UP, np.random.default_rng(0))):
+        cv2.imwrite(str(folder / f"{i}.png"), picture)
+
+
+def arithmetic(plan: PlanManifest, infer_ms: float, threads: int | None) -> dict[str, Any]:
+    """How near inference comes to what the machine can multiply, measured now."""
+    peak = peak_gflops(threads)
+    said: dict[str, Any] = {"gflop": plan.gflop, "peak_gflops": round(peak, 1)}
+    if plan.gflop is not None:
+        said["infer_gflops"] = round(plan.gflop / infer_ms * 1e3, 1)
+        said["share_of_peak"] = round(plan.gflop / infer_ms * 1e3 / peak, 3)
+    return said
+
+
+def bench(
+    plan: PlanFolder,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder of pictures; made-up ones if not given.")
+    ] = None,
+    product: Annotated[str | None, typer.Option(help="The plan's first if not given.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Parts of each verdict.")] = 200,
+    side_px: Annotated[int, typer.Option(min=1, help="Side of a made-up picture.")] = 1024,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a plan in a station: milliseconds by stage, memory, share of the machine's peak."""
+    said = read_plan(plan).manifest
+    shown = product or said.products[0]
+    said.code(shown)
+    with TemporaryDirectory() as name:
+        folder = Path(name) if pictures is None else pictures
+        if pictures is None:
+            made_up(folder, side_px)
+        elif len(list_pictures(folder)) < 2:
+            raise InputError(f"{folder} has one picture, a camera that froze: name a folder of 2.")
+        verdicts = {
+            verdict: measured(plan, shown, folder, rounds, threads, limit)
+            for verdict, limit in (("OK", NEVER), ("NG", -NEVER))
+        }
+    threads = threads or said.threads
+    about = said.model_dump(mode="json", include={"runtime", "runtime_version", "precision"})
+    about |= {"steps": said.steps, "threads": threads, "rounds": rounds, "product": shown}
+    about |= arithmetic(said, verdicts["OK"]["stages_ms"]["infer"]["p50"], threads)
+    typer.echo(json.dumps(about | verdicts) if as_json else _table(about, verdicts))
+
+
+def _table(about: Mapping[str, Any], verdicts: Mapping[str, Any]) -> str:
+    """For people."""
+    lines = []
+    for verdict, found in verdicts.items():
+        stages = found["stages_ms"]
+        lines.append(f"{verdict + ', ms':10}" + "".join(f"{p:>9}" for p in stages["total"]))
+        lines += [_row(stage, list(values.values())) for stage, values in stages.items()]
+        lines.append(
+            f"{found['parts_per_s']} parts/s, {found['rss_mb']} MB, grown by "
+            f"{found['rss_grown_mb']} MB\n"
+        )
+    share = about.get("share_of_peak")
+    lines.append(
+        f"{about['gflop'] or 0:.1f} GFLOP a picture"
+        + (f", {about['infer_gflops']} GFLOP/s" if share else "")
+        + f" of {about['peak_gflops']} that this machine multiplies in f32"
+        + (f": {share:.0%}" if share else "")
+    )
+    return "\n".join(lines)
+
+
+def _row(stage: str, values: Sequence[float]) -> str:
+    return f"{stage:10}" + "".join(f"{value:9.2f}" for value in values)
