@@ -8,17 +8,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import onnx
+
 from engine.bundle import Bundle, read_bundle
 from engine.flops import gflop
 from engine.fuse import unroll
 from engine.golden import write_golden
 from engine.known import write_known
-from engine.manifest import Manifest, PlanManifest
+from engine.manifest import Manifest, PlanManifest, Precision, RuntimeName
 from engine.parity import expected, measure, require
 from engine.plan import PLAN, carry_signature, write_manifest
+from engine.precision import Shown, halved, quantised
 from engine.runtimes.choice import backend, choose
 from engine.sealed import whole_folder
 from engine.simplify import simplified
+from engine.types import InputError
 
 
 def build(
@@ -32,28 +36,33 @@ def build(
     products: Sequence[str] = (),
     overwrite: bool = False,
     trusted: Sequence[Path] = (),
+    shown: Shown | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Path:
     """Make the plan folder ``out`` from a bundle folder, whole or not at all; returns ``out``.
 
-    ``runtime`` is "auto", "openvino" or "onnxruntime", ``precision`` "f32" or "bf16", ``steps``
-    0..T refinement steps (None: the bundle's default), ``threads`` None for all cores,
-    ``products`` those the plan is for (none: all of the bundle's); of
-    ``trusted`` public keys, if any are given, one has to have signed the bundle.
+    ``runtime`` and ``precision`` are those of :data:`engine.runtimes.choice.PRECISIONS`, or "auto"
+    for the runtime; int8 is calibrated with ``shown``, or else the golden pictures; ``steps`` 0..T
+    refinement steps (None: the bundle's default), ``threads`` None for all cores, ``products``
+    those the plan is for (none: all of the bundle's); of ``trusted`` public keys, if any are given,
+    one has to have signed the bundle.
     :class:`BundleError` for a damaged bundle, or a plan that answers otherwise than its bundle;
     :class:`InputError` for what cannot be had; :class:`MissingError` for a runtime that is not
     installed.
     """
-    name, pinned = choose(runtime, precision)
+    name, pinned, _ = choose(runtime, precision)
     opened = read_bundle(bundle)
     if trusted:
         opened.signed_by(trusted)
     steps = opened.manifest.refinement.default_steps if steps is None else steps
     chosen = _codes(opened.manifest, products)
-    model = simplified(unroll(opened, steps), chosen)
+    model = _graph(opened, steps, chosen, name, pinned)
+    work = gflop(model)
+    if pinned == "int8":
+        model = quantised(model, shown or _golden(opened, chosen))
     with whole_folder(out, overwrite=overwrite, marker=PLAN) as new:
         backend(name).save(model, new)
-        golden = expected(opened, steps, chosen)
+        golden = expected(opened, steps, chosen, shown)
         with backend(name).load(new, pinned, threads) as made:
             parity = measure(made, golden)
         what = f"The {name} plan of {opened.folder} in {pinned}"
@@ -70,13 +79,36 @@ def build(
             steps=steps,
             created=now(),
             parity=max(parity.score, parity.place),
-            gflop=gflop(model),
+            parity_score=parity.score,
+            gflop=work,
         )
         write_manifest(new, manifest)
         as_scored = pinned == "f32" and steps == opened.manifest.refinement.default_steps
         goods = [g for g in opened.goods if not products or g.product in products]
         write_known(goods, new, scored=as_scored)
     return out
+
+
+def _graph(
+    bundle: Bundle, steps: int, codes: list[int] | None, runtime: RuntimeName, precision: Precision
+) -> onnx.ModelProto:
+    """As the runtime takes it. The kernel of the fused step is one of half precision."""
+    if runtime != "tensorrt":
+        return simplified(unroll(bundle, steps), codes)
+    fused = precision == "f16"
+    model = simplified(unroll(bundle, steps, fused=fused), codes, batch=None)
+    return halved(model) if fused else model
+
+
+def _golden(bundle: Bundle, codes: list[int] | None) -> Shown:
+    """:class:`InputError` where the bundle has no pictures to calibrate with."""
+    golden = bundle.golden
+    if golden is None:
+        raise InputError(
+            f"{bundle.folder} is older than golden pictures: name others with --calibrate-with."
+        )
+    asked = golden if codes is None else golden.narrowed(codes)
+    return Shown(asked.image, asked.product)
 
 
 def _codes(said: Manifest, products: Sequence[str]) -> list[int] | None:

@@ -17,12 +17,20 @@ PlanFolder = Annotated[Path, typer.Argument(metavar="PLAN", help="Plan folder, f
 def build(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder, from training.")],
     out: Annotated[Path, typer.Option(help="Plan folder to write.")],
-    runtime: Annotated[str, typer.Option(help="auto, openvino or onnxruntime.")] = "auto",
-    precision: Annotated[str, typer.Option(help="f32, or bf16 with openvino.")] = "f32",
+    runtime: Annotated[
+        str, typer.Option("--runtime", "--target", help="auto, tensorrt, openvino or onnxruntime.")
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="f32; f16 (tensorrt), bf16 (openvino), int8 (both on a CPU).")
+    ] = "f32",
     steps: Annotated[
         int | None, typer.Option(help="Refinement steps; the bundle's default if not given.")
     ] = None,
     threads: Threads = None,
+    calibrate_with: Annotated[
+        Path | None,
+        typer.Option(help="For int8: a folder a product, of pictures; the bundle's if not given."),
+    ] = None,
     product: Annotated[
         list[str] | None,
         typer.Option(help="Only for this product, or those given; a plan for one is faster."),
@@ -37,25 +45,32 @@ def build(
     """Build a plan for this machine from a bundle, and check that it answers the same."""
     from engine.build import build as build_plan
     from engine.plan import read_plan
+    from engine.runtimes.choice import choose
+    from engine.shown import shown_below
 
+    chosen, only = choose(runtime, precision), product or ()
+    shown = None if calibrate_with is None else shown_below(calibrate_with, bundle, only)
     build_plan(
         bundle,
         out,
-        runtime=runtime,
+        runtime=chosen.runtime,
         precision=precision,
         steps=steps,
         threads=threads,
-        products=product or (),
+        products=only,
+        shown=shown,
         overwrite=overwrite,
         trusted=trusted or (),
     )
     said = read_plan(out).manifest
     if as_json:
-        typer.echo(json.dumps({"plan": str(out)} | said.model_dump(mode="json")))
+        told = {"plan": str(out), "why": chosen.why} | said.model_dump(mode="json")
+        typer.echo(json.dumps(told))
         return
     typer.echo(
         f"{out}: {said.bundle_name} for {said.runtime} {said.runtime_version} in "
-        f"{said.precision}, {said.steps} steps, within {said.parity:.0e} of its bundle"
+        f"{said.precision}, {said.steps} steps; {chosen.why}. Of their range, scores are within "
+        f"{said.parity_score:.0e} of its bundle's, all places of maps within {said.parity:.0e}."
     )
 
 

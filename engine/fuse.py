@@ -81,7 +81,20 @@ def unroll(bundle: Bundle, steps: int, *, fused: bool = False) -> onnx.ModelProt
     taken = [logits if v.name == "logits" else v.name for v in head.graph.input]
     nodes.append(_call(head, "head", taken, GRAPHS["head"][1]))
     graph = helper.make_graph(nodes, "plan", *_border(bundle.manifest), constants)
-    return _inlined(graph, functions, trunk)
+    model = _inlined(graph, functions, trunk)
+    if one_node:
+        model.graph.value_info.extend(_told(model))
+    return model
+
+
+def _told(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """What plugin nodes give, which nobody who does not know them could infer: f32 maps."""
+    return [
+        helper.make_tensor_value_info(value, TensorProto.FLOAT, ["batch", 1, None, None])
+        for node in model.graph.node
+        if node.domain == NAMESPACE
+        for value in node.output
+    ]
 
 
 def _start() -> list[onnx.NodeProto]:

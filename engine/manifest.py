@@ -19,8 +19,8 @@ from engine.types import BundleError, UnknownProductError
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1)]
 Positive = Annotated[int, Field(ge=1)]
-RuntimeName = Literal["openvino", "onnxruntime", "fake"]
-Precision = Literal["f32", "bf16"]
+RuntimeName = Literal["tensorrt", "openvino", "onnxruntime", "fake"]
+Precision = Literal["f32", "f16", "bf16", "int8"]
 SCHEMA: Final = 1
 
 
@@ -125,7 +125,8 @@ class PlanManifest(_Products):
     """What a plan says of itself: which bundle, for which runtime, in which precision.
 
     ``parity`` is the largest difference from what was expected, of scores and of maps, seen when
-    the plan was built, as a share of their range (:mod:`engine.parity`); ``gflop`` what one picture
+    the plan was built, as a share of their range (:mod:`engine.parity`), ``parity_score`` that of
+    scores alone; ``gflop`` what one picture
     takes (:mod:`engine.flops`), None where that is not known.
     """
 
@@ -141,6 +142,7 @@ class PlanManifest(_Products):
     map: Size
     created: AwareDatetime
     parity: Annotated[float, Field(ge=0)]
+    parity_score: Annotated[float | None, Field(ge=0)] = None
     gflop: Annotated[float | None, Field(ge=0)] = None
 
 

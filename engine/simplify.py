@@ -23,7 +23,7 @@ def simplified(
     One with nodes of the plugin is not folded: only TensorRT knows them, and folds itself.
     """
     if codes is not None:
-        narrow(model, codes)
+        narrow(model, codes, batches=batch != 1)
     if batch is not None:
         _fix(model, batch)
     if all(opset.domain != NAMESPACE for opset in model.opset_import):

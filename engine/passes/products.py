@@ -13,9 +13,10 @@ from onnx import numpy_helper
 from engine.passes.graph import Graph, Patch, attribute, replace
 
 
-def narrow(model: onnx.ModelProto, codes: Sequence[int]) -> int:
+def narrow(model: onnx.ModelProto, codes: Sequence[int], *, batches: bool = False) -> int:
     """Keep the rows of these products, whose codes become 0, 1, …; returns how many look-ups there
-    were. With a single one a look-up is a constant, and the graph is for batches of one."""
+    were. With a single one a look-up is a constant, unless there are ``batches``, each of whose
+    pictures looks for itself."""
     graph = Graph(model)
     found = [node for node in model.graph.node if _looks_up(graph, node)]
     tables = {node.input[0] for node in found}
@@ -23,7 +24,7 @@ def narrow(model: onnx.ModelProto, codes: Sequence[int]) -> int:
         if weight.name in tables:
             rows = numpy_helper.to_array(weight)[list(codes)]
             weight.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(rows), weight.name))
-    if len(codes) > 1:
+    if batches or len(codes) > 1:
         return len(found)
     names = {node.output[0] for node in found}
     return replace(model, lambda node: _row(node) if node.output[0] in names else None)

@@ -6,7 +6,7 @@ report to its maker. There is no cache of compiled models: a trained plan opens 
 without and 0.5 to 0.8 s with one (two busy cores), which is not worth a second copy to keep whole.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Self
@@ -21,6 +21,8 @@ from engine.runtimes.missing import missing
 from engine.types import InferenceError, MissingError
 
 MODEL = "model.xml"
+HINTS: Mapping[Precision, str] = {"f32": "f32", "bf16": "bf16", "int8": "f32"}
+"""What is asked of OpenVINO: eight bits stand in the graph, and the rest of it is f32."""
 
 
 def version() -> str:
@@ -54,8 +56,9 @@ class OpenVINORuntime:
         self._names: list[str] = []
 
     def __enter__(self) -> Self:
+        hint = HINTS[self.precision]
         config: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": self.precision,
+            "INFERENCE_PRECISION_HINT": hint,
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
         }
@@ -63,9 +66,9 @@ class OpenVINORuntime:
             config["INFERENCE_NUM_THREADS"] = self._threads
         compiled = _openvino().Core().compile_model(self._model, "CPU", config)
         found = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        if found != self.precision:
+        if found != hint:
             raise MissingError(
-                f"This CPU computes in {found} where the plan asks for {self.precision}: "
+                f"This CPU computes in {found} where the plan asks for {hint}: "
                 "build the plan again with --precision f32."
             )
         self._names = [value.get_any_name() for value in compiled.inputs]

@@ -64,7 +64,7 @@ def test_build_says_what_it_built(tiny: Bundle, tmp_path: Path) -> None:
     ("option", "value", "sentence"),
     [
         ("--runtime", "cuda", "no runtime 'cuda'"),
-        ("--precision", "int8", "no precision 'int8'"),
+        ("--precision", "f64", "openvino has no 'f64': choose f32"),
         ("--steps", "11", "allows 0 to 10"),
     ],
 )

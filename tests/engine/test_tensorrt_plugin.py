@@ -24,23 +24,41 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What registering the plugins gave, in a process of its own."""
+def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of libraries that answer nothing."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if sys.platform != "linux" or compiler is None or find_spec("tensorrt_bindings") is None:
         pytest.skip("no TensorRT bindings here, or no C compiler for the stubs behind them")
     if find_spec("tensorrt_libs") is not None:
         pytest.skip("TensorRT itself is here: stubs would hide it")
-    stubs = tmp_path_factory.mktemp("stubs")
+    made = tmp_path_factory.mktemp("stubs")
     for name in ("nvinfer", "nvinfer_plugin", "nvonnxparser"):
-        library = stubs / f"lib{name}.so.11"
+        library = made / f"lib{name}.so.11"
         call = [compiler, "-shared", "-fPIC", EMULATION / "tensorrt_stub.c", "-o", library]
         subprocess.run(call, check=True)
+    return made
+
+
+def said_by(script: str, stubs: Path, *arguments: object) -> dict[str, Any]:
+    """The last line of a script that runs over the stubs, in a process of its own."""
     environment = os.environ | {"LD_LIBRARY_PATH": str(stubs), "PYTHONPATH": str(ROOT)}
-    call = [sys.executable, EMULATION / "register_plugin.py"]
+    call = [sys.executable, EMULATION / script, *map(str, arguments)]
     said = subprocess.run(call, capture_output=True, text=True, env=environment, check=False)
     assert said.returncode == 0, said.stderr
-    return json.loads(said.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(said.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def told(stubs: Path) -> dict[str, Any]:
+    """What registering the plugins gave."""
+    return said_by("register_plugin.py", stubs)
+
+
+def test_every_name_that_the_runtime_asks_for_is_tensorrts(stubs: Path) -> None:
+    found = said_by("names_of_tensorrt.py", stubs, ROOT / "engine" / "runtimes" / "trt.py")
+    assert found["lacking"] == []
+    assert found["asked"] > 25
 
 
 def test_the_decorators_accept_the_plugins(told: dict[str, Any]) -> None:

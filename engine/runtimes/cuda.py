@@ -1,0 +1,157 @@
+"""The GPU's memory, behind six calls: pinned, allocate, upload, download, record, wait.
+
+pycuda answers them. What it has no call for, the capture of a CUDA graph, is asked of the driver's
+own library. Nothing else in the house imports pycuda; another binding needs these six and no more.
+"""
+
+import ctypes
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.runtimes.missing import missing
+from engine.types import InferenceError, MissingError
+
+Address: TypeAlias = int
+RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED: other threads' calls do not spoil a capture
+
+
+class Gpu(Protocol):
+    """One device, one context and one stream, all of one thread's. ``name`` says what it is."""
+
+    name: str
+    stream: int
+
+    def pinned(self, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+        """Page-locked memory of this shape, which the device reads without a copy."""
+        ...
+
+    def allocate(self, size: int) -> Address:
+        """``size`` bytes on the device; :class:`InferenceError` where there is no room."""
+        ...
+
+    def upload(self, to: Address, what: NDArray[Any]) -> None:
+        """Copy to the device, in the stream's turn."""
+        ...
+
+    def download(self, to: NDArray[Any], what: Address) -> None:
+        """Copy from the device, in the stream's turn."""
+        ...
+
+    def record(self, call: Callable[[], None]) -> Callable[[], None] | None:
+        """What ``call`` puts into the stream as one launch; None where that cannot be recorded."""
+        ...
+
+    def wait(self) -> None:
+        """Until the stream has done all; :class:`InferenceError` where it failed."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class PyCuda:
+    """The first GPU by pycuda, in its primary context, made current in the thread that asks."""
+
+    def __init__(self) -> None:
+        self._cuda = driver()
+        try:
+            self._cuda.init()
+            self._context = self._cuda.Device(0).retain_primary_context()
+        except self._cuda.Error as error:
+            raise MissingError(f"There is no NVIDIA GPU to run on: {error}.") from error
+        self._context.push()
+        device = self._cuda.Context.get_device()
+        major, minor = device.compute_capability()
+        self.name = f"{device.name()} sm_{major}{minor} driver {self._cuda.get_driver_version()}"
+        self._stream = self._cuda.Stream()
+        self.stream = int(self._stream.handle)
+        self._held: list[Any] = []
+
+    def pinned(self, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+        array: NDArray[Any] = self._cuda.pagelocked_empty(shape, kind)
+        return array
+
+    def allocate(self, size: int) -> Address:
+        try:
+            memory = self._cuda.mem_alloc(size)
+        except self._cuda.Error as error:
+            raise InferenceError(f"The GPU has no {size} bytes left: {error}.") from error
+        self._held.append(memory)
+        return int(memory)
+
+    def upload(self, to: Address, what: NDArray[Any]) -> None:
+        self._cuda.memcpy_htod_async(to, what, self._stream)
+
+    def download(self, to: NDArray[Any], what: Address) -> None:
+        self._cuda.memcpy_dtoh_async(to, what, self._stream)
+
+    def record(self, call: Callable[[], None]) -> Callable[[], None] | None:
+        return recorded(self.stream, call)
+
+    def wait(self) -> None:
+        try:
+            self._stream.synchronize()
+        except self._cuda.Error as error:
+            raise InferenceError(f"The GPU gave up on a picture: {error}.") from error
+
+    def close(self) -> None:
+        for memory in self._held:
+            with suppress(self._cuda.Error):  # of a device that was lost nothing can be given back
+                memory.free()
+        self._held.clear()
+        with suppress(self._cuda.Error):
+            self._context.pop()
+
+
+def recorded(stream: int, call: Callable[[], None]) -> Callable[[], None] | None:
+    """A CUDA graph of what ``call`` puts into the stream; None where the driver will not have it.
+
+    The stream is left able to take the same call plainly.
+    """
+    ask = _driver_library()
+    if ask is None:
+        return None
+    handle, graph, ready = ctypes.c_void_p(stream), ctypes.c_void_p(), ctypes.c_void_p()
+    if ask.cuStreamBeginCapture_v2(handle, RELAXED):
+        return None
+    try:
+        call()
+        failed = False
+    except (InferenceError, RuntimeError):
+        failed = True
+    if ask.cuStreamEndCapture(handle, ctypes.byref(graph)) or failed:
+        return None
+    if ask.cuGraphInstantiateWithFlags(ctypes.byref(ready), graph, ctypes.c_ulonglong(0)):
+        return None
+
+    def launch() -> None:
+        if error := ask.cuGraphLaunch(ready, handle):
+            raise InferenceError(f"The GPU refused a recorded plan (CUDA error {error}).")
+
+    return launch
+
+
+def driver() -> Any:
+    """pycuda's driver; :class:`MissingError` where it is not installed, or finds no CUDA."""
+    try:
+        import pycuda.driver
+    except ImportError:
+        raise missing("pycuda") from None
+    return pycuda.driver
+
+
+def _driver_library() -> Any:
+    """CUDA's driver itself, or None."""
+    try:
+        return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return None
+
+
+def size_of(array: NDArray[Any]) -> int:
+    """In bytes."""
+    return int(np.prod(array.shape)) * array.itemsize
