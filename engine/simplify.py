@@ -9,9 +9,10 @@ from engine.passes.fold import folded
 from engine.passes.groupnorm import spread_group_norm
 from engine.passes.products import narrow
 from engine.passes.softmax import unguard_softmax
+from engine.passes.thin import thin_by_channel
 from engine.plugins.node import NAMESPACE
 
-PASSES = (shorten_argmin, unguard_softmax, spread_group_norm)
+PASSES = (shorten_argmin, unguard_softmax, spread_group_norm, thin_by_channel)
 
 
 def simplified(

@@ -18,6 +18,7 @@ from engine.passes.fold import folded
 from engine.passes.groupnorm import spread_group_norm
 from engine.passes.products import narrow
 from engine.passes.softmax import unguard_softmax
+from engine.passes.thin import thin_by_channel
 from engine.plan import read_plan
 from engine.runtimes.ort import Session
 from engine.simplify import simplified
@@ -144,6 +145,28 @@ def test_a_guard_goes_where_no_row_can_be_empty(rng: np.random.Generator) -> Non
 def test_a_guard_stays_where_a_row_is_empty() -> None:
     mask = np.array([[0, 0, 0], [-np.inf, -np.inf, -np.inf]], np.float32)
     assert unguard_softmax(attention(mask)) == 0
+
+
+@pytest.mark.parametrize("biased", [True, False])
+def test_a_convolution_to_one_channel_goes_by_channel(
+    rng: np.random.Generator, *, biased: bool
+) -> None:
+    weights = {"w": rng.normal(size=(1, 16, 3, 3)).astype(np.float32)}
+    if biased:
+        weights["b"] = np.array([0.5], np.float32)
+    said = {"dilations": [2, 2], "pads": [2, 2, 2, 2], "strides": [1, 1], "group": 1}
+    node = make_node("Conv", ["x", *weights], ["y"], **said)
+    plain, thin = (model([node], ["batch", 16, 9, 7], weights) for _ in range(2))
+    assert thin_by_channel(thin) == 1
+    x = rng.normal(size=(2, 16, 9, 7)).astype(np.float32)
+    np.testing.assert_allclose(answer(thin, x), answer(plain, x), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 16, 3, 3), (1, 8, 3, 3), (1, 16, 1, 1)])
+def test_any_other_convolution_stays(shape: tuple[int, ...]) -> None:
+    node = make_node("Conv", ["x", "w"], ["y"])
+    x: list[int | str] = ["batch", shape[1], 9, 7]
+    assert thin_by_channel(model([node], x, {"w": np.ones(shape, np.float32)})) == 0
 
 
 def test_constants_are_worked_out_and_the_dead_are_gone() -> None:
