@@ -2,8 +2,8 @@
 
 Left alone, OpenVINO computes in bf16 on every CPU that can, and a refined map then moves by some
 hundredths. The graph is read by the core's own front end, not by ``convert_model``, which would
-report to its maker. There is no cache of compiled models: a trained plan opens in 0.7 to 1.0 s
-without and 0.5 to 0.8 s with one (two busy cores), which is not worth a second copy to keep whole.
+report to its maker. There is no cache of compiled models: a trained plan opens in 0.8 s without,
+and 0.2 s less are not worth a second copy to keep whole (docs/decisions/0021).
 """
 
 from collections.abc import Callable, Mapping
