@@ -232,3 +232,11 @@ def test_a_plan_for_some_products_knows_no_others(tmp_path: Path, runtime: str) 
     with pytest.raises(UnknownProductError):
         build(bundle, tmp_path / "none", products=["bolt"])
     assert not (tmp_path / "none").exists()
+
+
+def test_a_plan_is_asked_about_its_own_product_however_late_that_stands(tmp_path: Path) -> None:
+    names = [f"part{i}" for i in range(7)]
+    bundle = make_tiny_bundle(tmp_path / "bundle", names)
+    plan = read_plan(build(bundle, tmp_path / "plan", products=["part6"]))
+    assert plan.golden is not None
+    assert plan.golden.product.tolist() == [0] * len(plan.golden)
