@@ -187,7 +187,8 @@ class _Lane:
 
 def engine_of(trt: Any, model: bytes, gpu: str, cache: Path) -> Any:
     """The engine of a graph, from the cache if this very one was built before."""
-    name = hashed(model, PTX.read_bytes(), str(trt.__version__).encode(), gpu.encode())
+    here = (str(trt.__version__).encode(), gpu.encode())
+    name, machine = hashed(model, PTX.read_bytes(), *here), hashed(*here)
     logger = trt.Logger(trt.Logger.ERROR)
     _register_once(trt)
     kept = cache / f"{name}.engine"
@@ -195,7 +196,7 @@ def engine_of(trt: Any, model: bytes, gpu: str, cache: Path) -> Any:
     with FileLock(cache / "lock"):  # two stations of one machine build one after the other
         if not kept.is_file():
             with whole_file(kept) as part:
-                part.write_bytes(built(trt, logger, model, cache / f"{name[:8]}.timing"))
+                part.write_bytes(built(trt, logger, model, cache / f"{machine}.timing"))
         engine = trt.Runtime(logger).deserialize_cuda_engine(kept.read_bytes())
     if engine is None:
         kept.unlink(missing_ok=True)
@@ -212,7 +213,7 @@ def hashed(*parts: bytes) -> str:
 
 
 def built(trt: Any, logger: Any, model: bytes, timing: Path) -> bytes:
-    """Compile a graph; what was timed is kept in ``timing`` for the next time."""
+    """Compile a graph; what was timed is kept in ``timing`` for the next one on this machine."""
     builder = trt.Builder(logger)
     flags = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(flags)

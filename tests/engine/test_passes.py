@@ -22,7 +22,7 @@ from engine.passes.thin import thin_by_channel
 from engine.plan import read_plan
 from engine.runtimes.ort import Session
 from engine.simplify import simplified
-from engine.types import UnknownProductError
+from engine.types import BundleError, UnknownProductError
 from inspector.demo.assets import BUNDLE
 from tests.engine.tiny import make_tiny_bundle, spot_picture
 
@@ -210,6 +210,24 @@ def test_others_rows_are_left_out(shipped: Bundle) -> None:
     before = two.ByteSize()
     assert narrow(two, [3, 1]) > 5
     assert two.ByteSize() < before - 2 * 2**19  # two products of four
+
+
+def test_a_table_that_is_read_otherwise_too_stays_whole() -> None:
+    nodes = [make_node("Gather", ["t", "product"], ["r"]), make_node("Gather", ["t", "x"], ["s"])]
+    graph = model([*nodes, make_node("Add", ["r", "s"], ["y"])], [1], {"t": np.eye(3, dtype="f4")})
+    graph.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
+    graph.graph.input.append(make_tensor_value_info("product", TensorProto.INT64, [1]))
+    assert narrow(graph, [2]) == 1
+    found = Session(graph.SerializeToString()).run({"x": np.array([0]), "product": np.array([0])})
+    np.testing.assert_array_equal(found[0], [[1, 0, 1]])
+
+
+def test_a_code_that_is_more_than_an_index_is_refused() -> None:
+    nodes = [make_node("Cast", ["product"], ["c"], to=F32), make_node("Add", ["x", "c"], ["y"])]
+    graph = model(nodes, [1])
+    graph.graph.input.append(make_tensor_value_info("product", TensorProto.INT64, [1]))
+    with pytest.raises(BundleError, match="build its plan for all products"):
+        narrow(graph, [0])
 
 
 @pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
