@@ -55,7 +55,7 @@ def build(
     if trusted:
         opened.signed_by(trusted)
     steps = opened.manifest.refinement.default_steps if steps is None else steps
-    chosen = _codes(opened.manifest, products)
+    chosen = opened.manifest.codes(products) if products else None
     model = _graph(opened, steps, chosen, name, pinned)
     work = gflop(model)
     if pinned == "int8":
@@ -109,11 +109,6 @@ def _golden(bundle: Bundle, codes: list[int] | None) -> Shown:
         )
     asked = golden if codes is None else golden.narrowed(codes)
     return Shown(asked.image, asked.product)
-
-
-def _codes(said: Manifest, products: Sequence[str]) -> list[int] | None:
-    """Of the chosen products, in the bundle's order, none twice; None where none is named."""
-    return sorted({said.code(product) for product in products}) or None
 
 
 def _named(said: Manifest, codes: list[int] | None) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The two manifests: what a bundle says of itself, and what a plan adds for one machine."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
@@ -102,6 +103,10 @@ class _Products(_Frozen):
             return self.products.index(product)
         except ValueError:
             raise UnknownProductError(product, self.products) from None
+
+    def codes(self, products: Sequence[str]) -> list[int]:
+        """Of some products, in the model's order, none twice; of all, where none is named."""
+        return sorted({self.code(product) for product in products or self.products})
 
 
 class Manifest(_Products):

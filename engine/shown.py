@@ -19,9 +19,8 @@ def shown_below(folder: Path, bundle: Path, products: Sequence[str]) -> Shown:
     """``folder/<product>`` of each of the products (none: all of the bundle's), at the model's
     size; codes are those of a plan for these products. :class:`InputError` where one is missing."""
     said = read_bundle(bundle).manifest
-    chosen = sorted({said.code(p) for p in products}) or list(range(len(said.products)))
     images, codes = [], []
-    for position, code in enumerate(chosen):
+    for position, code in enumerate(said.codes(products)):
         home = folder / said.products[code]
         if not home.is_dir():
             raise InputError(f"There is no folder {home} of pictures to calibrate with.")
