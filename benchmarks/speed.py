@@ -2,7 +2,7 @@
 
     pip install -e ".[train,peers]"
     python benchmarks/speed.py --work FOLDER [--side-px 256] [--rounds 200] [--threads 2]
-        [--out FILE.md]
+        [--only OURS …] [--beside PEER …] [--out FILE.md]
 
 One process, one picture at a time, another order each round; random weights, which take as long as
 trained ones. Of ours the whole path is timed: resizing, the plan, the map at the picture's size,
@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import openvino as ov
-import timm
 import torch
+from exports import PEERS, exported
 from random_bundle import STEPS, random_bundle
 
 from calibration.recipe import Threshold
@@ -51,6 +51,8 @@ OURS = {
     "bank-tiny, lite0, 50 products": ("promptmad-bank-tiny", "efficientnet_lite0", 50, False),
 }
 """Configuration, trunk, products in the bundle, and whether the plan is for one of them alone."""
+MEASURES = ("STFPM, resnet18", "EfficientAD-S")
+"""Those that the bars are written in."""
 LIMIT = Threshold(score=1e30, map=1e30, interval=(1e30, 1e30), false_reject_rate=0.01, goods=1)
 
 
@@ -70,58 +72,6 @@ def ours(work: Path, name: str, side_px: int, threads: int) -> Path:
     chosen = ["product_0"] if alone else []
     out = work / f"{stem}_plan"
     return build(bundle, out, steps=STEPS, threads=threads, products=chosen, overwrite=True)
-
-
-def peers() -> dict[str, Callable[[], torch.nn.Module]]:
-    """Those of anomalib that need nothing but weights, which are random."""
-    from anomalib.models.image.efficient_ad.torch_model import (
-        EfficientAdModel,
-        EfficientAdModelSize,
-    )
-    from anomalib.models.image.padim.torch_model import PadimModel
-    from anomalib.models.image.stfpm.torch_model import STFPMModel
-
-    layers = ["layer1", "layer2", "layer3"]
-
-    def padim() -> torch.nn.Module:
-        model = PadimModel("resnet18", layers, pre_trained=False)
-        model.train()
-        for _ in range(4):  # something to have a mean of
-            model(torch.rand(8, 3, 256, 256))
-        model.fit()
-        return model
-
-    return {
-        "STFPM, resnet18": lambda: STFPMModel(layers=layers, backbone="resnet18"),
-        "PaDiM, resnet18": padim,
-        "EfficientAD-S": lambda: EfficientAdModel(384, EfficientAdModelSize.S),
-    }
-
-
-def exported(work: Path, name: str, make: Callable[[], torch.nn.Module], side_px: int) -> Path:
-    """Map and score of one of them, as ONNX."""
-    path = work / f"{name.split(',')[0]}_{side_px}.onnx"
-    if path.exists():
-        return path
-
-    class Answer(torch.nn.Module):
-        def __init__(self, model: torch.nn.Module) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            found = self.model(x)
-            return found.anomaly_map, found.pred_score
-
-    create = timm.create_model  # no hub is asked: time does not depend on weights
-    timm.create_model = lambda *a, **k: create(*a, **k | {"pretrained": False})
-    try:
-        model = make().eval()
-    finally:
-        timm.create_model = create
-    picture = torch.rand(1, 3, side_px, side_px)
-    torch.onnx.export(Answer(model).eval(), (picture,), path, dynamo=False, opset_version=17)
-    return path
 
 
 def peer(path: Path, threads: int) -> Runner:
@@ -176,19 +126,19 @@ def table(
     runners: dict[str, Runner], found: dict[str, tuple[float, float]], peak: float
 ) -> list[str]:
     """A row each; shares are of the peak that was measured in this run."""
-    stfpm, efficient = (found[name][0] for name in ("STFPM, resnet18", "EfficientAD-S"))
+    measures = [name for name in MEASURES if name in found]
     lines = [
         "| model | whole, ms | network, ms | beside it | GFLOP | network, share of peak | "
-        "/ STFPM | / EfficientAD-S |",
-        "|---|---|---|---|---|---|---|---|",
+        + "".join(f"/ {name} | " for name in measures),
+        "|---|---|---|---|---|---|" + "---|" * len(measures),
     ]
     for name, (whole, network) in found.items():
         g = runners[name].gflop
         share = "–" if g is None else f"{g / network * 1e3 / peak:.0%}"
         lines.append(
             f"| {name} | {whole:.2f} | {network:.2f} | {1 - network / whole:.1%} | "
-            f"{'–' if g is None else f'{g:.2f}'} | {share} | {whole / stfpm:.2f} | "
-            f"{whole / efficient:.3f} |"
+            f"{'–' if g is None else f'{g:.2f}'} | {share} | "
+            + "".join(f"{whole / found[name][0]:.3f} | " for name in measures)
         )
     return lines
 
@@ -202,14 +152,12 @@ def main() -> None:
     parser.add_argument("--side-px", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", nargs="*", default=list(OURS), choices=OURS)
+    parser.add_argument("--only", nargs="*", default=list(OURS), choices=OURS, metavar="OURS")
+    parser.add_argument("--beside", nargs="*", default=list(PEERS), choices=PEERS, metavar="PEER")
     wanted = parser.parse_args()
     wanted.work.mkdir(parents=True, exist_ok=True)
     side, threads = wanted.side_px, wanted.threads
-    runners = {
-        name: peer(exported(wanted.work, name, make, side), threads)
-        for name, make in peers().items()
-    }
+    runners = {name: peer(exported(wanted.work, name, side), threads) for name in wanted.beside}
     rng = np.random.default_rng(1)
     with ExitStack() as stack:
         for name in wanted.only:

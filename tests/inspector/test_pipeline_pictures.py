@@ -44,7 +44,9 @@ def test_an_ng_keeps_overlay_crop_and_the_picture_itself(tmp_path: Path) -> None
         written = sink.write(inspection(Verdict.NG))
 
     assert written.pictures == {
-        name: FOLDER / f"part-1-{name}.png" for name in ("overlay", "crop", "picture")
+        "overlay": FOLDER / "part-1-overlay.jpg",
+        "crop": FOLDER / "part-1-crop.jpg",
+        "picture": FOLDER / "part-1-picture.png",
     }
     assert saved(tmp_path) == sorted(path.as_posix() for path in written.pictures.values())
     assert (read(tmp_path / written.pictures["picture"]) == picture(1)).all()
@@ -61,7 +63,7 @@ def test_the_overlay_marks_the_defect(tmp_path: Path) -> None:
         written = sink.write(inspection(Verdict.NG, image=grey))
     overlay = read(tmp_path / written.pictures["overlay"])
 
-    assert tuple(overlay[10, 20]) == (0, 255, 255)
+    assert overlay[10, 20].tolist() == pytest.approx([0, 255, 255], abs=8)  # JPEG, for the eye
     assert tuple(overlay[11, 21]) != (100, 100, 100)
 
 
@@ -124,10 +126,21 @@ def test_the_row_names_only_what_was_saved_before_the_disk_filled(tmp_path: Path
     assert written.alarm is Alarm.PICTURE_NOT_SAVED
 
 
+def test_a_picture_too_tall_for_jpeg_costs_the_views_not_the_verdict(tmp_path: Path) -> None:
+    tall = inspection(Verdict.NG, image=np.zeros((65_501, 2, 3), np.uint8))
+    assert tall.prediction is not None
+    seen = replace(tall.prediction, map=np.zeros((65_501, 2), np.float32))
+    with PictureSink(tmp_path) as sink:
+        written = sink.write(replace(tall, prediction=seen))
+
+    assert (written.verdict, written.alarm) == (Verdict.NG, Alarm.PICTURE_NOT_SAVED)
+    assert saved(tmp_path) == []
+
+
 def test_a_file_that_cannot_be_put_in_place_leaves_no_part_behind(tmp_path: Path) -> None:
-    (tmp_path / FOLDER / "part-1-crop.png").mkdir(parents=True)
+    (tmp_path / FOLDER / "part-1-crop.jpg").mkdir(parents=True)
     with PictureSink(tmp_path) as sink:
         written = sink.write(inspection(Verdict.NG))
 
     assert (list(written.pictures), written.alarm) == (["overlay"], Alarm.PICTURE_NOT_SAVED)
-    assert saved(tmp_path) == [(FOLDER / f"part-1-{n}.png").as_posix() for n in ("crop", "overlay")]
+    assert saved(tmp_path) == [(FOLDER / f"part-1-{n}.jpg").as_posix() for n in ("crop", "overlay")]
