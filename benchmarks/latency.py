@@ -7,11 +7,10 @@ shuffles the turns: a runtime's threads spin for a while after its answer, and w
 next would always pay. The torch model is the bundle's configuration with random weights, since
 weights do not change time.
 
-A second table has the whole path, from the grab to the committed row, of a headless station.
+`inspector bench PLAN` measures the whole path, from the grab to the committed row.
 """
 
 import argparse
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -23,16 +22,12 @@ from typing import Self
 import numpy as np
 import torch
 
-from calibration.recipe import Recipe, Threshold, write_recipe
 from engine.build import build
 from engine.bundle import read_bundle
 from engine.detector import Detector
 from engine.runtimes.base import Answers, Codes, Images
-from inspector.app import NoScreen, StationSession, run_headless
-from inspector.camera.parts.render import FAMILIES, render
+from inspector.camera.parts.render import render
 from inspector.demo.assets import BUNDLE
-from inspector.pipeline.counters import Percentiles
-from inspector.settings import StationSettings
 from training.config import config_named
 from training.model.backbone import Backbone
 from training.model.promptmad import PromptMAD
@@ -117,45 +112,6 @@ def race(
     return times
 
 
-def whole_path(plan: Path, folder: Path, parts: int, threads: int) -> Mapping[str, Percentiles]:
-    """Milliseconds of each stage of a headless station on a simulated line.
-
-    Every part is called NG, the dearest verdict: each is drawn, and three pictures of it saved.
-    """
-    with Detector.open(plan, threads) as detector:
-        families = [product for product in detector.products if product in FAMILIES]
-        if not families:
-            sys.exit(f"No whole path: {plan.name} knows none of {', '.join(FAMILIES)}.")
-        limits = {product: _ng_always(detector, product) for product in families}
-        recipe = Recipe(name="all NG", bundle_sha256=detector.plan.bundle_sha256, products=limits)
-    write_recipe(recipe, folder / "recipe.json")
-    settings = StationSettings(
-        name="latency",
-        camera=f"sim:{','.join(limits)}?parts={parts}&size={PICTURE_PX}",
-        plan=plan,
-        recipe=folder / "recipe.json",
-        out=folder / "out",
-        threads=threads,
-    )
-    session = StationSession(settings)
-    run_headless(session, NoScreen())
-    counts = session.counters.counts()
-    assert counts.total.ng == parts, counts.total
-    return counts.latency_ms
-
-
-def _ng_always(detector: Detector, product: str) -> Threshold:
-    """Any score is NG; regions are the strangest hundredth of a picture, so of a usual size."""
-    found = detector.detect(render(product, PICTURE_PX, seed=0).image, product)
-    return Threshold(
-        score=-1e9,
-        map=float(np.percentile(found.map, 99)),
-        interval=(-1e9, -1e9),
-        false_reject_rate=0.01,
-        goods=1,
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", type=Path, nargs="?", default=BUNDLE)
@@ -163,13 +119,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        plans = build_plans(wanted.bundle, folder, wanted.threads)
+        plans = build_plans(wanted.bundle, Path(name), wanted.threads)
         with detectors(wanted.bundle, plans, wanted.threads) as opened:
             times = race(opened, wanted.rounds, np.random.default_rng(0))
-        report(times, wanted.rounds, wanted.threads)
-        path = whole_path(plans[REFERENCE], folder, wanted.rounds, wanted.threads)
-        report_path(path, wanted.rounds)
+    report(times, wanted.rounds, wanted.threads)
 
 
 def report(times: dict[str, dict[str, list[float]]], rounds: int, threads: int) -> None:
@@ -185,14 +138,6 @@ def report(times: dict[str, dict[str, list[float]]], rounds: int, threads: int) 
         p99 = float(np.percentile(stages["total"], 99))
         row = [*medians, p99, medians[-1] / reference]
         print(f"{name:<18}" + "".join(f"{v:>9.2f}" for v in row))
-
-
-def report_path(stages: Mapping[str, Percentiles], parts: int) -> None:
-    """The stages in the order they happen; the total is of each part's sum."""
-    print(f"\nms per stage, whole path: {REFERENCE}, headless station, {parts} parts, all NG")
-    print(f"{'stage':<24}{'median':>9}{'p99':>9}")
-    for stage, ms in stages.items():
-        print(f"{stage:<24}{ms.p50:>9.2f}{ms.p99:>9.2f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What a plan costs on this machine, from the grab to the committed row of a real station.
 
 A part that is OK and one that is NG cost differently: of the latter an overlay is drawn and three
-pictures are saved. So a station is run twice over the same pictures, with limits that nothing and
-that everything exceeds. There is no stage "correct" yet: no station corrects what a camera gives.
+pictures are saved. So a station is run twice over the same pictures, with limits that no score and
+that every score exceeds; of a picture's places a hundredth does, as of a part with a defect. There
+is no stage "correct" yet: no station corrects what a camera gives.
 """
 
 import json
@@ -22,10 +23,11 @@ import typer
 from calibration.recipe import Recipe, Threshold, write_recipe
 from engine.bench import percentiles
 from engine.cli import AsJson, PlanFolder, Threads
+from engine.detector import Detector
 from engine.manifest import PlanManifest, Size
 from engine.parity import cloud_pictures
 from engine.peak import peak_gflops
-from engine.pictures import list_pictures
+from engine.pictures import list_pictures, read_picture
 from engine.plan import read_plan
 from engine.types import InputError
 from inspector.app import StationSession, run_headless
@@ -39,6 +41,8 @@ WARM_UP = 10
 MOST_SAVED = 1000
 """Parts of which pictures are saved: ten thousand would fill a disk."""
 MADE_UP = 8
+DEFECTIVE = 1.0
+"""Percentage of a picture's places that a defect takes."""
 MB = 2**20
 
 
@@ -88,12 +92,14 @@ class Stopwatch:
 
 
 def measured(
-    plan: Path, product: str, pictures: Path, rounds: int, threads: int | None, limit: float
+    plan: Path, product: str, pictures: Path, rounds: int, threads: int | None, limit: Threshold
 ) -> dict[str, Any]:
-    """A station's run over ``rounds`` parts, whose score is NG above ``limit``."""
+    """A station's run over ``rounds`` parts with one limit."""
     with TemporaryDirectory() as name:
         folder, watch = Path(name), Stopwatch()
-        write_recipe(_recipe(read_plan(plan).manifest, product, limit), folder / "recipe.json")
+        sha256 = read_plan(plan).manifest.bundle_sha256
+        recipe = Recipe(name="bench", bundle_sha256=sha256, products={product: limit})
+        write_recipe(recipe, folder / "recipe.json")
         settings = StationSettings(
             name="bench",
             camera=f"folder:{pictures}?product={product}&loop=true",
@@ -107,15 +113,17 @@ def measured(
         return watch.said()
 
 
-def _recipe(plan: PlanManifest, product: str, limit: float) -> Recipe:
-    threshold = Threshold(
-        score=limit,
-        map=limit,
-        interval=(limit, limit),
-        false_reject_rate=0.01,
-        goods=1,
+def _limit(score: float, place: float) -> Threshold:
+    return Threshold(
+        score=score, map=place, interval=(score, score), false_reject_rate=0.01, goods=1
     )
-    return Recipe(name="bench", bundle_sha256=plan.bundle_sha256, products={product: threshold})
+
+
+def usual_place(plan: Path, product: str, picture: Path, threads: int | None) -> float:
+    """What the strangest :data:`DEFECTIVE` percent of a picture's places exceed."""
+    with Detector.open(plan, threads) as detector:
+        found = detector.detect(read_picture(picture), product)
+    return float(np.percentile(found.map, 100 - DEFECTIVE))
 
 
 def made_up(folder: Path, side_px: int) -> None:
@@ -154,11 +162,14 @@ def bench(
         folder = Path(name) if pictures is None else pictures
         if pictures is None:
             made_up(folder, side_px)
-        elif len(list_pictures(folder)) < 2:
+        found = list_pictures(folder)
+        if len(found) < 2:
             raise InputError(f"{folder} has one picture, a camera that froze: name a folder of 2.")
+        ok = _limit(NEVER, NEVER)
+        ng = _limit(-NEVER, usual_place(plan, shown, found[0], threads))
         verdicts = {
-            "OK": measured(plan, shown, folder, rounds, threads, NEVER),
-            "NG": measured(plan, shown, folder, min(rounds, MOST_SAVED), threads, -NEVER),
+            "OK": measured(plan, shown, folder, rounds, threads, ok),
+            "NG": measured(plan, shown, folder, min(rounds, MOST_SAVED), threads, ng),
         }
     threads = threads or said.threads
     about = said.model_dump(mode="json", include={"runtime", "runtime_version", "precision"})

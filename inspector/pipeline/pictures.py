@@ -39,9 +39,10 @@ def free_bytes(folder: Path) -> int:
 class PictureSink:
     """Saves below ``folder``, which is the database's: ``pictures/2026-11-21/<id>-overlay.jpg``.
 
-    NG: overlay and crop as JPEG, the picture as PNG, so that it can be judged again. FAULT: the picture, if the frame has one. OK: the picture of
-    every ``every_ok``-th one (1: all, 0: none). With less than ``least_free`` bytes on the disk
-    nothing is saved: what is left belongs to the records. ``opacity`` is the overlay's, 0 to 1.
+    NG: overlay and crop as JPEG, the picture as PNG, so that it can be judged again. FAULT: the
+    picture, if the frame has one. OK: the picture of every ``every_ok``-th one (1: all, 0: none).
+    With less than ``least_free`` bytes on the disk nothing is saved: what is left belongs to the
+    records. ``opacity`` is the overlay's, 0 to 1.
     """
 
     folder: Path
