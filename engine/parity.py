@@ -6,6 +6,7 @@ asked about the bundle's golden pictures, when it is built and whenever it is op
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import cv2
@@ -16,7 +17,7 @@ from engine.bundle import Bundle
 from engine.golden import Golden
 from engine.manifest import Precision, Size
 from engine.reference import reference
-from engine.runtimes.base import Answers, Codes, Images, Runtime
+from engine.runtimes.base import Answers, Codes, Images, Runtime, in_turns
 from engine.types import BundleError
 
 CLOUDS = 4
@@ -107,11 +108,7 @@ def expected(
     if golden is not None and steps == bundle.manifest.refinement.default_steps:
         return golden if codes is None else golden.narrowed(codes)
     asked = _asked(bundle, codes, instead) if golden is None else golden
-    answers = [
-        reference(bundle, steps, asked.image[i : i + 1], asked.product[i : i + 1])
-        for i in range(len(asked))
-    ]
-    maps, scores = (np.concatenate(part) for part in zip(*answers, strict=True))
+    maps, scores = in_turns(partial(reference, bundle, steps), asked.image, asked.product)
     said = bundle.manifest
     try:
         found = replace(asked, map=maps, score=scores)
@@ -137,16 +134,13 @@ def measure(
     """
     asked = golden if products is None else golden.of(products)
     asked = asked if len(asked) else golden  # an older bundle has none of some: better these
-    parts = [
-        runtime.infer(asked.image[i : i + 1], asked.product[i : i + 1]) for i in range(len(asked))
-    ]
-    maps, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
+    found = in_turns(runtime.infer, asked.image, asked.product)
     ranges = ranges_of(golden)
-    parity = compared((maps, scores), asked, ranges)
+    parity = compared(found, asked, ranges)
     if limits is None:
         return parity
     margin = ON_THE_LIMIT * LIMITS[runtime.precision].score * ranges.score
-    return replace(parity, flips=_flips(scores, asked, limits[asked.product], margin))
+    return replace(parity, flips=_flips(found[1], asked, limits[asked.product], margin))
 
 
 def _flips(

@@ -1,5 +1,6 @@
 """What a runtime is: one method with arrays at its border, open only inside ``with``."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias
@@ -16,6 +17,20 @@ Codes: TypeAlias = NDArray[np.int64]
 """Product codes: ``(B,)`` int64."""
 Answers: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Raw maps ``(B, h, w)`` and raw scores ``(B,)``, both float32."""
+
+
+def joined(answers: Iterable[Answers]) -> Answers:
+    """Of parts of a batch, one after the other: those of the whole."""
+    maps, scores = zip(*answers, strict=True)
+    return np.concatenate(maps), np.concatenate(scores)
+
+
+def in_turns(
+    call: Callable[[Images, Codes], Answers], image: Images, product: Codes, most: int = 1
+) -> Answers:
+    """The answers to a batch, of which ``call`` takes ``most`` pictures at a time."""
+    starts = range(0, len(image), most)
+    return joined(call(image[i : i + most], product[i : i + most]) for i in starts)
 
 
 class Runtime(Protocol):

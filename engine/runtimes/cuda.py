@@ -70,6 +70,7 @@ class PyCuda:
         self._stream = self._cuda.Stream()
         self.stream = int(self._stream.handle)
         self._held: list[Any] = []
+        self._recordings: list[Recording] = []
 
     def pinned(self, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
         array: NDArray[Any] = self._cuda.pagelocked_empty(shape, kind)
@@ -90,7 +91,10 @@ class PyCuda:
         self._cuda.memcpy_dtoh_async(to, what, self._stream)
 
     def record(self, call: Callable[[], None]) -> Callable[[], None] | None:
-        return recorded(self.stream, call)
+        recording = recorded(self.stream, call, (InferenceError, RuntimeError, self._cuda.Error))
+        if recording is not None:
+            self._recordings.append(recording)
+        return recording
 
     def wait(self) -> None:
         try:
@@ -99,6 +103,9 @@ class PyCuda:
             raise InferenceError(f"The GPU gave up on a picture: {error}.") from error
 
     def close(self) -> None:
+        for recording in self._recordings:
+            recording.free()
+        self._recordings.clear()
         for memory in self._held:
             with suppress(self._cuda.Error):  # of a device that was lost nothing can be given back
                 memory.free()
@@ -107,8 +114,26 @@ class PyCuda:
             self._context.pop()
 
 
-def recorded(stream: int, call: Callable[[], None]) -> Callable[[], None] | None:
-    """A CUDA graph of what ``call`` puts into the stream; None where the driver will not have it.
+class Recording:
+    """A CUDA graph that is ready to be launched into a stream, as often as wanted."""
+
+    def __init__(self, library: Any, ready: ctypes.c_void_p, stream: ctypes.c_void_p) -> None:
+        self._library, self._ready, self._stream = library, ready, stream
+
+    def __call__(self) -> None:
+        if error := self._library.cuGraphLaunch(self._ready, self._stream):
+            raise InferenceError(f"The GPU refused a recorded plan (CUDA error {error}).")
+
+    def free(self) -> None:
+        """Give back what it takes of the driver; it cannot be launched any longer."""
+        self._library.cuGraphExecDestroy(self._ready)
+
+
+def recorded(
+    stream: int, call: Callable[[], None], failures: tuple[type[Exception], ...]
+) -> Recording | None:
+    """A CUDA graph of what ``call`` puts into the stream; None where the driver will not have it,
+    or ``call`` ends in one of the ``failures``.
 
     The stream is left able to take the same call plainly.
     """
@@ -121,18 +146,16 @@ def recorded(stream: int, call: Callable[[], None]) -> Callable[[], None] | None
     try:
         call()
         failed = False
-    except (InferenceError, RuntimeError):
+    except failures:
         failed = True
-    if ask.cuStreamEndCapture(handle, ctypes.byref(graph)) or failed:
+    failed |= bool(ask.cuStreamEndCapture(handle, ctypes.byref(graph)))
+    if graph.value is None:
         return None
-    if ask.cuGraphInstantiateWithFlags(ctypes.byref(ready), graph, ctypes.c_ulonglong(0)):
-        return None
-
-    def launch() -> None:
-        if error := ask.cuGraphLaunch(ready, handle):
-            raise InferenceError(f"The GPU refused a recorded plan (CUDA error {error}).")
-
-    return launch
+    failed = failed or bool(
+        ask.cuGraphInstantiateWithFlags(ctypes.byref(ready), graph, ctypes.c_ulonglong(0))
+    )
+    ask.cuGraphDestroy(graph)  # what was instantiated is a copy
+    return None if failed else Recording(ask, ready, handle)
 
 
 def driver() -> Any:

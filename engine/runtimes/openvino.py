@@ -13,10 +13,9 @@ from typing import Any, Self
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from engine.manifest import Precision, RuntimeName
-from engine.runtimes.base import Answers, Codes, Images
+from engine.runtimes.base import Answers, Codes, Images, in_turns
 from engine.runtimes.missing import missing
 from engine.types import InferenceError, MissingError
 
@@ -85,15 +84,9 @@ class OpenVINORuntime:
 
     def infer(self, image: Images, product: Codes) -> Answers:
         """Maps and scores, one picture after the other."""
-        maps, scores = zip(
-            *(self._one(image[i : i + 1], product[i : i + 1]) for i in range(len(image))),
-            strict=True,
-        )
-        return np.concatenate(maps), np.concatenate(scores)
+        return in_turns(self._one, image, product)
 
-    def _one(
-        self, image: Images, product: Codes
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _one(self, image: Images, product: Codes) -> Answers:
         if self._infer is None:
             raise RuntimeError("the runtime is not open: use it inside 'with'")
         given = {"image": image, "product": product}

@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 
 from engine.manifest import Precision, RuntimeName
-from engine.runtimes.base import Answers, Codes, Images
+from engine.runtimes.base import Answers, Codes, Images, in_turns
 from engine.runtimes.missing import missing
 from engine.types import InferenceError
 
@@ -57,14 +57,13 @@ class OnnxRuntime:
 
     def infer(self, image: Images, product: Codes) -> Answers:
         """Maps and scores, one picture after the other: a batch gains next to nothing here."""
+        return in_turns(self._one, image, product)
+
+    def _one(self, image: Images, product: Codes) -> Answers:
         if self._session is None:
             raise RuntimeError("the runtime is not open: use it inside 'with'")
-        answers = [
-            self._session.run({"image": image[i : i + 1], "product": product[i : i + 1]})
-            for i in range(len(image))
-        ]
-        maps, scores = zip(*answers, strict=True)
-        return np.concatenate(maps), np.concatenate(scores)
+        maps, scores = self._session.run({"image": image, "product": product})
+        return maps, scores
 
 
 class Session:

@@ -23,7 +23,7 @@ from platformdirs import user_cache_path
 from engine.files import whole_file
 from engine.manifest import Precision, RuntimeName
 from engine.plugins.quick import PTX, register
-from engine.runtimes.base import Answers, Codes, Images
+from engine.runtimes.base import Answers, Codes, Images, in_turns
 from engine.runtimes.cuda import Gpu, PyCuda, size_of
 from engine.runtimes.missing import missing
 from engine.types import BundleError, InferenceError, MissingError
@@ -107,12 +107,7 @@ class TensorRTRuntime:
             raise RuntimeError("the runtime is not open: use it inside 'with'")
         if threading.get_ident() != self._owner:
             raise RuntimeError("the runtime was opened in another thread, which owns its context")
-        parts = [
-            self._lane.run(image[i : i + MOST], product[i : i + MOST])
-            for i in range(0, len(image), MOST)
-        ]
-        maps, scores = zip(*parts, strict=True)
-        return np.concatenate(maps), np.concatenate(scores)
+        return in_turns(self._lane.run, image, product, MOST)
 
 
 class _Lane:
