@@ -14,18 +14,24 @@ from engine.passes.graph import Graph, Patch, attribute, replace
 BLOCK = 64
 LONG = 8 * BLOCK
 """Rows shorter than this are left alone."""
+OPSET = 18
+"""From which on a minimum takes its axes as an input."""
 
 
 def shorten_argmin(model: onnx.ModelProto) -> int:
     """Rewrite every ArgMin over a long last axis of three; returns how many there were."""
-    shapes = Graph(model).shapes()
-    return replace(model, lambda node: _two(node, shapes.get(node.input[0], ())))
+    graph = Graph(model)
+    if graph.opset < OPSET:
+        return 0
+    shapes = graph.shapes()
+    return replace(model, lambda node: _two(node, shapes))
 
 
-def _two(node: onnx.NodeProto, shape: list[int | str] | tuple[()]) -> Patch | None:
-    if node.op_type != "ArgMin" or len(shape) != 3 or attribute(node, "axis", 0) not in (2, -1):
+def _two(node: onnx.NodeProto, shapes: dict[str, list[int | str]]) -> Patch | None:
+    if node.op_type != "ArgMin" or attribute(node, "axis", 0) not in (2, -1):
         return None
-    length = shape[2]
+    shape = shapes.get(node.input[0], [])
+    length = shape[2] if len(shape) == 3 else None
     last, kept = attribute(node, "select_last_index", 0), attribute(node, "keepdims", 1)
     if not isinstance(length, int) or length < LONG or length % BLOCK or last or not kept:
         return None

@@ -9,6 +9,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper, shape_inference
 
+_BODIES = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
+
 
 class Graph:
     """A view of a model that is rewritten node by node; taken anew for every pass."""
@@ -17,8 +19,13 @@ class Graph:
         self.model = model
         self.makers = {value: node for node in model.graph.node for value in node.output}
         self._weights = {weight.name: weight for weight in model.graph.initializer}
-        self._uses = Counter(value for node in model.graph.node for value in node.input)
+        self._uses = Counter(value for node in model.graph.node for value in reads(node))
         self._uses.update(value.name for value in model.graph.output)
+
+    @property
+    def opset(self) -> int:
+        """The version of ONNX's own operators."""
+        return max((o.version for o in self.model.opset_import if not o.domain), default=0)
 
     def maker(self, value: str, *kinds: str) -> onnx.NodeProto | None:
         """The node that gives ``value``, if it is of one of the ``kinds`` (any, if none)."""
@@ -95,13 +102,43 @@ def _used(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> Iterator[o
     kept = []
     for node in reversed(nodes):
         if wanted.intersection(node.output):
-            wanted.update(node.input)
+            wanted.update(reads(node))
             kept.append(node)
     return reversed(kept)
 
 
+def reads(node: onnx.NodeProto) -> Iterator[str]:
+    """The values a node takes, those that its branches and loop bodies capture among them."""
+    yield from node.input
+    for a in node.attribute:
+        for inner in (*a.graphs, a.g) if a.type in _BODIES else ():
+            for node_inside in inner.node:
+                yield from reads(node_inside)
+            yield from (value.name for value in inner.output)
+
+
+def sort(model: onnx.ModelProto) -> None:
+    """Put every node behind those it reads from; of others the order stays."""
+    makers = Graph(model).makers
+    done: set[int] = set()
+    ordered: list[onnx.NodeProto] = []
+    for last in model.graph.node:
+        waiting = [last]
+        while waiting:
+            node = waiting[-1]
+            first = [m for v in reads(node) if (m := makers.get(v)) and id(m) not in done]
+            if first:
+                waiting += first
+                continue
+            waiting.pop()
+            if id(node) not in done:
+                done.add(id(node))
+                ordered.append(node)
+    _keep(model, ordered)
+
+
 def _keep(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> None:
-    taken = {value for node in nodes for value in node.input}
+    taken = {value for node in nodes for value in reads(node)}
     weights = [w for w in model.graph.initializer if w.name in taken]
     kept = [v for v in model.graph.value_info if v.name in taken]
     for field, values in (("node", nodes), ("initializer", weights), ("value_info", kept)):

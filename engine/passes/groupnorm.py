@@ -5,11 +5,8 @@ channels last answers by copying the whole tensor twice. The mean of a group is 
 its channels' means, which a small product takes (Wu & He, ECCV 2018, for what is computed).
 """
 
-from typing import Any
-
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from engine.passes.graph import Graph, Patch, attribute, replace
 
@@ -26,13 +23,14 @@ def _spread(node: onnx.NodeProto, graph: Graph, shapes: dict[str, list[int | str
     if node.op_type != "Reshape" or inner is None or not graph.used_once(node.input[0]):
         return None
     grouped = graph.maker(inner.input[0], "Reshape")
-    if grouped is None or not _is_plain(graph, inner):
+    groups = _plain_groups(graph, inner)
+    if grouped is None or groups is None:
         return None
     x = grouped.input[0]
-    shape, groups = shapes.get(x, []), len(_array(graph, inner.input[1]))
+    shape = shapes.get(x, [])
     if len(shape) != 4 or not isinstance(shape[1], int) or shape[1] % groups:
         return None
-    if not _back(graph, node, x, shape):
+    if not _into(graph, grouped, shape, groups) or not _back(graph, node, x, shape):
         return None
     return _normalised(node.output[0], x, shape[1], groups, attribute(inner, "epsilon", 1e-5))
 
@@ -50,22 +48,31 @@ def _normalised(name: str, x: str, channels: int, groups: int, epsilon: float) -
     return out
 
 
+def _into(graph: Graph, grouped: onnx.NodeProto, shape: list[int | str], groups: int) -> bool:
+    """Whether each picture's channels are grouped, and nothing else is."""
+    wanted = graph.constant(grouped.input[1])
+    if wanted is None or attribute(grouped, "allowzero", 0):
+        return False
+    picture, *rest = wanted.tolist()
+    return picture in (0, shape[0]) and rest == [groups, -1]
+
+
 def _back(graph: Graph, node: onnx.NodeProto, x: str, shape: list[int | str]) -> bool:
     """Whether it is turned back into what it was."""
     asked = graph.maker(node.input[1], "Shape")
     if asked is not None:
         return bool(asked.input[0] == x)
     wanted = graph.constant(node.input[1])
-    return wanted is not None and bool(wanted[1:].tolist() == shape[1:])
+    if wanted is None or attribute(node, "allowzero", 0):
+        return False
+    picture, *rest = wanted.tolist()
+    return picture in (0, -1, shape[0]) and bool(rest == shape[1:])
 
 
-def _is_plain(graph: Graph, inner: onnx.NodeProto) -> bool:
-    """Whether it neither scales nor shifts: that stands behind it, by channel."""
+def _plain_groups(graph: Graph, inner: onnx.NodeProto) -> int | None:
+    """How many groups it normalises; None where it scales or shifts them: in a group norm that
+    stands behind it, by channel."""
     scale, shift = (graph.constant(value) for value in inner.input[1:])
-    return scale is not None and shift is not None and bool((scale == 1).all() and not shift.any())
-
-
-def _array(graph: Graph, value: str) -> NDArray[Any]:
-    found = graph.constant(value)
-    assert found is not None  # _is_plain saw to it
-    return found
+    if scale is None or shift is None or scale.dtype != np.float32:
+        return None
+    return len(scale) if (scale == 1).all() and not shift.any() else None

@@ -8,7 +8,7 @@ costs time and can only hide a NaN that somebody ought to hear of. Wants folded 
 import numpy as np
 import onnx
 
-from engine.passes.graph import Graph, Patch, replace
+from engine.passes.graph import Graph, Patch, attribute, replace
 
 
 def unguard_softmax(model: onnx.ModelProto) -> int:
@@ -23,7 +23,10 @@ def _plain(node: onnx.NodeProto, graph: Graph) -> Patch | None:
     guarded = graph.maker(node.input[2], "Softmax")
     if guarded is None or graph.makers[node.input[0]].input[0] != node.input[2]:
         return None
-    if _may_be_empty(graph, guarded.input[0]):
+    fill = graph.constant(node.input[1])
+    if fill is None or fill.shape not in ((), (1,)) or fill.any():
+        return None
+    if attribute(guarded, "axis", -1) != -1 or _may_be_empty(graph, guarded.input[0]):
         return None
     out = Patch(node.output[0])
     out.node("Identity", node.input[2], out=node.output[0])
@@ -31,9 +34,20 @@ def _plain(node: onnx.NodeProto, graph: Graph) -> Patch | None:
 
 
 def _may_be_empty(graph: Graph, scores: str) -> bool:
-    """Whether a mask that is added to the scores forbids a whole row, as far as one can know."""
+    """Whether a mask forbids a whole row, as far as one can know: of products of tokens none is
+    forbidden, and one constant mask that is added to them can be looked at."""
     added = graph.maker(scores, "Add")
     if added is None:
-        return False
+        return not _are_products(graph, scores)
     mask = graph.constant(added.input[1])
-    return mask is None or not np.all((mask == 0).any(axis=-1))
+    if mask is None or not _are_products(graph, added.input[0]):
+        return True
+    return not np.all((mask == 0).any(axis=-1))
+
+
+def _are_products(graph: Graph, scores: str) -> bool:
+    """Whether they come from a matrix product, and were at most scaled since."""
+    scaled = graph.maker(scores, "Mul", "Div")
+    if scaled is not None and (by := graph.constant(scaled.input[1])) is not None:
+        return bool(np.isfinite(by).all()) and _are_products(graph, scaled.input[0])
+    return graph.maker(scores, "MatMul", "Gemm") is not None

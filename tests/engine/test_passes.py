@@ -15,6 +15,7 @@ from engine.detector import Detector
 from engine.fuse import unroll
 from engine.passes.argmin import shorten_argmin
 from engine.passes.fold import folded
+from engine.passes.graph import drop_dead, sort
 from engine.passes.groupnorm import spread_group_norm
 from engine.passes.products import narrow
 from engine.passes.softmax import unguard_softmax
@@ -89,7 +90,9 @@ def test_any_other_argmin_stays(other: onnx.ModelProto) -> None:
     assert other.SerializeToString() == before
 
 
-def group_norm(back: list[int] | None = None) -> onnx.ModelProto:
+def group_norm(
+    back: list[int] | None = None, into: tuple[int, ...] = (0, 8, -1)
+) -> onnx.ModelProto:
     """As torch exports it: 8 groups of 16 channels."""
     nodes = [
         make_node("Reshape", ["x", "grouped"], ["g"]),
@@ -99,7 +102,7 @@ def group_norm(back: list[int] | None = None) -> onnx.ModelProto:
         make_node("Mul", ["r", "w"], ["y"]),
     ]
     weights = {
-        "grouped": np.array([0, 8, -1]),
+        "grouped": np.array(into),
         "ones": np.ones(8, np.float32),
         "zeros": np.zeros(8, np.float32),
         "back": np.array(back or [0]),
@@ -121,15 +124,38 @@ def test_a_norm_that_ends_in_another_shape_stays() -> None:
     assert spread_group_norm(group_norm([0, 16, 24, 1])) == 0
 
 
-def attention(mask: np.ndarray) -> onnx.ModelProto:
+@pytest.mark.parametrize("into", [(4, 8, -1), (-1, 8, 24), (0, 8, 6, -1), (1, 8, -1)])
+def test_a_norm_over_other_groups_stays(into: tuple[int, ...]) -> None:
+    assert spread_group_norm(group_norm(into=into)) == 0
+
+
+def attention(mask: np.ndarray, fill: np.ndarray | None = None, axis: int = -1) -> onnx.ModelProto:
     """A guarded softmax, as torch exports attention with a mask."""
+    return guarded([make_node("Add", ["products", "mask"], ["s"])], mask, fill, axis)
+
+
+def guarded(
+    to_scores: list[onnx.NodeProto],
+    mask: np.ndarray,
+    fill: np.ndarray | None = None,
+    axis: int = -1,
+) -> onnx.ModelProto:
+    """The same with ``to_scores`` between the products and the softmax, whose scores are s."""
     nodes = [
-        make_node("Add", ["x", "mask"], ["s"]),
-        make_node("Softmax", ["s"], ["p"], axis=-1),
+        make_node("MatMul", ["x", "eye"], ["products"]),
+        *to_scores,
+        make_node("Softmax", ["s"], ["p"], axis=axis),
         make_node("IsNaN", ["p"], ["bad"]),
-        make_node("Where", ["bad", "zero", "p"], ["y"]),
+        make_node("Where", ["bad", "fill", "p"], ["y"]),
     ]
-    return model(nodes, [2, 3], {"mask": mask, "zero": np.zeros((), np.float32)})
+    weights = {
+        "eye": np.eye(3, dtype=np.float32),
+        "mask": mask,
+        "fill": np.zeros((), np.float32) if fill is None else fill,
+        "forbidden": np.full((2, 3), -np.inf, np.float32),
+        "no": np.zeros((2, 3), bool),
+    }
+    return model(nodes, [2, 3], weights)
 
 
 def test_a_guard_goes_where_no_row_can_be_empty(rng: np.random.Generator) -> None:
@@ -145,6 +171,34 @@ def test_a_guard_goes_where_no_row_can_be_empty(rng: np.random.Generator) -> Non
 def test_a_guard_stays_where_a_row_is_empty() -> None:
     mask = np.array([[0, 0, 0], [-np.inf, -np.inf, -np.inf]], np.float32)
     assert unguard_softmax(attention(mask)) == 0
+
+
+OPEN = np.zeros((2, 3), np.float32)
+SCORES = {
+    "where": [make_node("Where", ["no", "products", "forbidden"], ["s"])],
+    "two masks": [
+        make_node("Add", ["products", "forbidden"], ["m"]),
+        make_node("Add", ["m", "mask"], ["s"]),
+    ],
+    "a mask behind": [
+        make_node("Add", ["products", "forbidden"], ["m"]),
+        make_node("Identity", ["m"], ["s"]),
+    ],
+    "less": [make_node("Sub", ["products", "forbidden"], ["s"])],
+    "by nothing": [make_node("Mul", ["products", "forbidden"], ["s"])],
+}
+
+
+@pytest.mark.parametrize("to_scores", SCORES.values(), ids=list(SCORES))
+def test_a_guard_stays_where_nobody_knows(to_scores: list[onnx.NodeProto]) -> None:
+    assert unguard_softmax(guarded(to_scores, OPEN)) == 0
+
+
+def test_a_guard_that_does_more_than_guard_stays() -> None:
+    assert unguard_softmax(attention(OPEN, fill=np.ones((), np.float32))) == 0
+    assert unguard_softmax(attention(OPEN, fill=np.zeros((4, 2, 3), np.float32))) == 0
+    assert unguard_softmax(attention(OPEN, axis=0)) == 0
+    assert unguard_softmax(attention(OPEN)) == 1
 
 
 @pytest.mark.parametrize("biased", [True, False])
@@ -167,6 +221,64 @@ def test_any_other_convolution_stays(shape: tuple[int, ...]) -> None:
     node = make_node("Conv", ["x", "w"], ["y"])
     x: list[int | str] = ["batch", shape[1], 9, 7]
     assert thin_by_channel(model([node], x, {"w": np.ones(shape, np.float32)})) == 0
+
+
+def older(graph: onnx.ModelProto, version: int) -> onnx.ModelProto:
+    """The same of an opset before an operator changed."""
+    graph.opset_import[0].version = version
+    return graph
+
+
+def test_what_an_older_opset_has_no_operator_for_stays() -> None:
+    assert shorten_argmin(older(argmin(1024), 17)) == 0
+    node = make_node("Conv", ["x", "w"], ["y"])
+    weights = {"w": np.ones((1, 16, 3, 3), np.float32)}
+    assert thin_by_channel(older(model([node], [1, 16, 9, 7], weights), 12)) == 0
+
+
+def test_nodes_without_inputs_are_no_argmin() -> None:
+    graph = argmin(1024)
+    value = numpy_helper.from_array(np.zeros(1, np.float32))
+    graph.graph.node.insert(0, make_node("Constant", [], ["c"], value=value))
+    assert shorten_argmin(graph) == 1
+
+
+def test_a_convolution_whose_bias_is_left_out_by_an_empty_name(rng: np.random.Generator) -> None:
+    weights = {"w": rng.normal(size=(1, 16, 3, 3)).astype(np.float32)}
+    nodes = [make_node("Conv", ["x", "w", ""], ["y"])]
+    plain, thin = (model(nodes, [1, 16, 9, 7], weights) for _ in range(2))
+    assert thin_by_channel(thin) == 1
+    x = rng.normal(size=(1, 16, 9, 7)).astype(np.float32)
+    np.testing.assert_allclose(answer(thin, x), answer(plain, x), atol=1e-5)
+
+
+def test_what_a_branch_captures_is_not_dead() -> None:
+    def branch(name: str) -> onnx.GraphProto:
+        made = make_tensor_value_info(name, F32, [2])
+        return helper.make_graph([make_node("Add", ["hidden", "w"], [name])], name, [], [made])
+
+    nodes = [
+        make_node("Exp", ["x"], ["hidden"]),
+        make_node("If", ["yes"], ["y"], then_branch=branch("a"), else_branch=branch("b")),
+    ]
+    weights = {"yes": np.array(True), "w": np.ones(2, np.float32)}
+    graph = model(nodes, [2], weights)
+    drop_dead(graph)
+    np.testing.assert_allclose(answer(graph, np.zeros(2, np.float32)), [2, 2])
+
+
+def test_nodes_in_any_order_are_put_into_one_that_can_be_run(rng: np.random.Generator) -> None:
+    nodes = [
+        make_node("Add", ["b", "a"], ["y"]),
+        make_node("Exp", ["a"], ["b"]),
+        make_node("Neg", ["x"], ["a"]),
+        make_node("Abs", ["x"], ["dead"]),
+    ]
+    graph = model(nodes, [3])
+    sort(graph)
+    assert [node.op_type for node in graph.graph.node] == ["Neg", "Exp", "Add", "Abs"]
+    x = rng.normal(size=3).astype(np.float32)
+    np.testing.assert_allclose(answer(graph, x), np.exp(-x) - x, rtol=1e-6)
 
 
 def test_constants_are_worked_out_and_the_dead_are_gone() -> None:
