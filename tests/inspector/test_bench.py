@@ -14,7 +14,7 @@ from engine.build import build
 from engine.flops import gflop
 from engine.plan import read_plan
 from engine.types import InputError, UnknownProductError
-from inspector.bench import bench
+from inspector.bench import _work, arithmetic, bench
 from tests.engine.test_passes import model
 from tests.engine.tiny import grey_picture, make_tiny_bundle
 
@@ -53,7 +53,21 @@ def test_people_get_a_table(plan: Path, tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / f"{i}.png"), grey_picture(seed=i))
     shown = call(plan, "--rounds", 3, "--pictures", tmp_path, "--product", "label").stdout
     assert "NG, ms" in shown
-    assert "that this machine multiplies in f32" in shown
+    assert "this machine multiplies" in shown
+
+
+def test_a_product_may_be_called_anything(tmp_path: Path) -> None:
+    bundle = make_tiny_bundle(tmp_path / "bundle", ["M8 & M10?loop=1"])
+    plan = build(bundle, tmp_path / "plan", threads=1)
+    said = json.loads(call(plan, "--rounds", 2, "--side-px", 64, "--json").stdout)
+    assert said["product"] == "M8 & M10?loop=1"
+
+
+def test_of_a_gpu_no_share_of_the_cpu_is_told(plan: Path) -> None:
+    there = read_plan(plan).manifest.model_copy(update={"runtime": "tensorrt", "gflop": None})
+    said = arithmetic(there, 2.0, 1)
+    assert said == {"gflop": None}
+    assert _work(said) == "GFLOP not known"
 
 
 def test_one_picture_is_a_frozen_camera(plan: Path, tmp_path: Path) -> None:
