@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 
 from engine.bundle import Bundle, read_bundle
 from engine.flops import gflop
 from engine.fuse import unroll
-from engine.golden import write_golden
+from engine.golden import Golden, write_golden
 from engine.known import write_known
 from engine.manifest import Manifest, PlanManifest, Precision, RuntimeName
 from engine.parity import expected, measure, require
@@ -21,7 +22,8 @@ from engine.plan import PLAN, carry_signature, write_manifest
 from engine.precision import Shown, halved, quantised
 from engine.runtimes.choice import backend, choose
 from engine.sealed import whole_folder
-from engine.simplify import simplified
+from engine.shown import shown_below
+from engine.simplify import GPU_PASSES, simplified
 from engine.types import InputError
 
 
@@ -36,16 +38,16 @@ def build(
     products: Sequence[str] = (),
     overwrite: bool = False,
     trusted: Sequence[Path] = (),
-    shown: Shown | None = None,
+    calibrate_with: Path | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Path:
     """Make the plan folder ``out`` from a bundle folder, whole or not at all; returns ``out``.
 
     ``runtime`` and ``precision`` are those of :data:`engine.runtimes.choice.PRECISIONS`, or "auto"
-    for the runtime; int8 is calibrated with ``shown``, or else the golden pictures; ``steps`` 0..T
-    refinement steps (None: the bundle's default), ``threads`` None for all cores, ``products``
-    those the plan is for (none: all of the bundle's); of ``trusted`` public keys, if any are given,
-    one has to have signed the bundle.
+    for the runtime; ``steps`` 0..T refinement steps (None: the bundle's default), ``threads`` None
+    for all cores, ``products`` those the plan is for (none: all of the bundle's); of ``trusted``
+    public keys, if any are given, one has to have signed the bundle. ``calibrate_with`` has a
+    folder of good parts a product, for int8 to be calibrated with beside the golden pictures.
     :class:`BundleError` for a damaged bundle, or a plan that answers otherwise than its bundle;
     :class:`InputError` for what cannot be had; :class:`MissingError` for a runtime that is not
     installed.
@@ -56,19 +58,18 @@ def build(
         opened.signed_by(trusted)
     steps = opened.manifest.refinement.default_steps if steps is None else steps
     chosen = opened.manifest.codes(products) if products else None
-    model = _graph(opened, steps, chosen, name, pinned)
-    work = gflop(model)
+    if pinned != "f32":
+        _need_golden(opened, chosen, pinned)
+    model, work = _graph(opened, steps, chosen, name, pinned)
     if pinned == "int8":
-        model = quantised(model, shown or _golden(opened, chosen))
+        model = quantised(model, _shown(opened, chosen, calibrate_with))
     with whole_folder(out, overwrite=overwrite, marker=PLAN) as new:
         backend(name).save(model, new)
-        golden = expected(opened, steps, chosen, shown)
+        golden = expected(opened, steps, chosen)
         with backend(name).load(new, pinned, threads) as made:
             parity = measure(made, golden)
         what = f"The {name} plan of {opened.folder} in {pinned}"
         require(parity, pinned, what, "it was not kept; try another --runtime, or --precision f32")
-        write_golden(golden, new)
-        carry_signature(opened, new)
         manifest = _manifest(
             opened,
             products=_named(opened.manifest, chosen),
@@ -82,33 +83,59 @@ def build(
             parity_score=parity.score,
             gflop=work,
         )
-        write_manifest(new, manifest)
-        as_scored = pinned == "f32" and steps == opened.manifest.refinement.default_steps
-        goods = [g for g in opened.goods if not products or g.product in products]
-        write_known(goods, new, scored=as_scored)
+        _describe(new, manifest, golden, opened)
     return out
 
 
 def _graph(
     bundle: Bundle, steps: int, codes: list[int] | None, runtime: RuntimeName, precision: Precision
-) -> onnx.ModelProto:
-    """As the runtime takes it. The kernel of the fused step is one of half precision."""
+) -> tuple[onnx.ModelProto, float | None]:
+    """As the runtime takes it, and the arithmetic of one picture. The kernel of the fused step is
+    one of half precision."""
+    plain = simplified(unroll(bundle, steps), codes)
+    work = gflop(plain)
     if runtime != "tensorrt":
-        return simplified(unroll(bundle, steps), codes)
+        return plain, work
     fused = precision == "f16"
-    model = simplified(unroll(bundle, steps, fused=fused), codes, batch=None)
-    return halved(model) if fused else model
+    model = unroll(bundle, steps, fused=fused)
+    model = simplified(model, codes, batch=None, passes=GPU_PASSES)
+    return (halved(model) if fused else model), work
 
 
-def _golden(bundle: Bundle, codes: list[int] | None) -> Shown:
-    """:class:`InputError` where the bundle has no pictures to calibrate with."""
+def _need_golden(bundle: Bundle, codes: list[int] | None, precision: Precision) -> None:
+    """:class:`InputError` where a bundle has no pictures on which it shows what fewer bits do. On
+    clouds it does not: their scores are a hundred times those of parts, and so is the tolerance."""
     golden = bundle.golden
-    if golden is None:
+    if golden is None or (codes is not None and not len(golden.of(codes))):
         raise InputError(
-            f"{bundle.folder} is older than golden pictures: name others with --calibrate-with."
+            f"{bundle.folder} has no golden pictures of these products, which {precision} is "
+            "checked on: export it again, or choose --precision f32."
         )
-    asked = golden if codes is None else golden.narrowed(codes)
-    return Shown(asked.image, asked.product)
+
+
+def _shown(bundle: Bundle, codes: list[int] | None, more: Path | None) -> Shown:
+    """The golden pictures, spoilt parts among them, and ``more``: calibrated with goods alone,
+    eight bits have no number for what a defect looks like."""
+    golden = bundle.golden
+    assert golden is not None  # _need_golden saw to it
+    golden = golden if codes is None else golden.narrowed(codes)
+    if more is None:
+        return Shown(golden.image, golden.product)
+    goods = shown_below(more, bundle.manifest, codes)
+    return Shown(
+        np.concatenate([golden.image, goods.image]), np.concatenate([golden.product, goods.product])
+    )
+
+
+def _describe(folder: Path, said: PlanManifest, golden: Golden, bundle: Bundle) -> None:
+    """All that lies in a plan beside its graph."""
+    write_golden(golden, folder)
+    carry_signature(bundle, folder)
+    write_manifest(folder, said)
+    as_scored = said.precision == "f32" and said.steps == bundle.manifest.refinement.default_steps
+    whole = said.products == bundle.manifest.products
+    goods = [good for good in bundle.goods if whole or good.product in said.products]
+    write_known(goods, folder, scored=as_scored)
 
 
 def _named(said: Manifest, codes: list[int] | None) -> tuple[str, ...]:

@@ -9,8 +9,12 @@ from typing import Annotated
 
 import typer
 
+MOST_THREADS = 1024  # more cores than machines have; of far more a runtime dies
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores if not given.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, max=MOST_THREADS, help="CPU threads; all cores if not given."),
+]
 PlanFolder = Annotated[Path, typer.Argument(metavar="PLAN", help="Plan folder, from 'build'.")]
 
 
@@ -29,7 +33,7 @@ def build(
     threads: Threads = None,
     calibrate_with: Annotated[
         Path | None,
-        typer.Option(help="For int8: a folder a product, of pictures; the bundle's if not given."),
+        typer.Option(help="For int8: a folder a product, of good parts, beside the bundle's own."),
     ] = None,
     product: Annotated[
         list[str] | None,
@@ -46,10 +50,8 @@ def build(
     from engine.build import build as build_plan
     from engine.plan import read_plan
     from engine.runtimes.choice import choose
-    from engine.shown import shown_below
 
-    chosen, only = choose(runtime, precision), product or ()
-    shown = None if calibrate_with is None else shown_below(calibrate_with, bundle, only)
+    chosen = choose(runtime, precision)
     build_plan(
         bundle,
         out,
@@ -57,8 +59,8 @@ def build(
         precision=precision,
         steps=steps,
         threads=threads,
-        products=only,
-        shown=shown,
+        products=product or (),
+        calibrate_with=calibrate_with,
         overwrite=overwrite,
         trusted=trusted or (),
     )
@@ -90,7 +92,9 @@ def inspect(
     from engine.console import progress
     from engine.detector import Detector
     from engine.folder import inspect_folder
+    from engine.sealed import require_unsealed
 
+    require_unsealed(out)
     with Detector.open(plan, threads) as detector:
         result = inspect_folder(
             detector, folder, product, out, overlays=overlays, progress=progress

@@ -6,7 +6,6 @@ asked about the bundle's golden pictures, when it is built and whenever it is op
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import NamedTuple
 
 import cv2
@@ -15,27 +14,25 @@ from numpy.typing import NDArray
 
 from engine.bundle import Bundle
 from engine.golden import Golden
-from engine.manifest import Precision, Size
+from engine.manifest import Manifest, Precision, Size
 from engine.reference import reference
-from engine.runtimes.base import Answers, Codes, Images, Runtime, in_turns
+from engine.runtimes.base import Answers, Images, Runtime, in_turns
 from engine.types import BundleError
 
 CLOUDS = 4
-PHOTOGRAPHS = 16
-"""Asked about instead of clouds, at most, where there are any."""
 NARROW = 0.1
 
 
 class Ranges(NamedTuple):
-    """Of the expected scores and maps."""
+    """Of the expected scores and maps of each picture's product: ``(G,)`` each."""
 
-    score: float
-    map: float
+    score: NDArray[np.float32]
+    map: NDArray[np.float32]
 
 
 class Limit(NamedTuple):
-    """Largest difference that a plan may show, as shares of the expected values' range: of a score,
-    of all but :data:`FEW` of a map's places, and of any place."""
+    """Largest difference that a plan may show, as shares of the range that is expected of a
+    product's values: of a score, of all but :data:`FEW` of a map's places, and of any place."""
 
     score: float
     map: float
@@ -89,26 +86,20 @@ class Parity:
         return ""
 
 
-def expected(
-    bundle: Bundle,
-    steps: int,
-    codes: Sequence[int] | None = None,
-    instead: tuple[Images, Codes] | None = None,
-) -> Golden:
+def expected(bundle: Bundle, steps: int, codes: Sequence[int] | None = None) -> Golden:
     """What a plan of ``steps`` refinement steps, for some products or for all, has to answer.
 
     The golden answers are torch's own, for the bundle's default steps. Other numbers of steps, and
     bundles without golden pictures, are answered by the bundle's graphs one after the other; such a
-    bundle is asked about the first of ``instead``, by codes of these products, or about clouds;
-    :class:`BundleError` where those give no such answers.
+    bundle is asked about clouds. :class:`BundleError` where those give no such answers.
     """
     golden = bundle.golden
     if golden is not None and codes is not None and not len(golden.of(codes)):
         golden = None  # it shows none of these
     if golden is not None and steps == bundle.manifest.refinement.default_steps:
         return golden if codes is None else golden.narrowed(codes)
-    asked = _asked(bundle, codes, instead) if golden is None else golden
-    maps, scores = in_turns(partial(reference, bundle, steps), asked.image, asked.product)
+    asked = _clouds(bundle.manifest, codes) if golden is None else golden
+    maps, scores = reference(bundle, steps, asked.image, asked.product)
     said = bundle.manifest
     try:
         found = replace(asked, map=maps, score=scores)
@@ -135,16 +126,18 @@ def measure(
     asked = golden if products is None else golden.of(products)
     asked = asked if len(asked) else golden  # an older bundle has none of some: better these
     found = in_turns(runtime.infer, asked.image, asked.product)
-    ranges = ranges_of(golden)
-    parity = compared(found, asked, ranges)
+    parity = compared(found, asked)
     if limits is None:
         return parity
-    margin = ON_THE_LIMIT * LIMITS[runtime.precision].score * ranges.score
+    margin = ON_THE_LIMIT * LIMITS[runtime.precision].score * ranges_of(asked).score
     return replace(parity, flips=_flips(found[1], asked, limits[asked.product], margin))
 
 
 def _flips(
-    scores: NDArray[np.float32], golden: Golden, limit: NDArray[np.float64], margin: float
+    scores: NDArray[np.float32],
+    golden: Golden,
+    limit: NDArray[np.float64],
+    margin: NDArray[np.float32],
 ) -> tuple[int, ...]:
     """Pictures on which the verdict is another, but for scores that stand on their limit."""
     verdicts = (scores > limit) != (golden.score > limit)
@@ -153,18 +146,23 @@ def _flips(
 
 
 def ranges_of(golden: Golden) -> Ranges:
-    """Of the expected scores and maps.
+    """Of the expected scores and maps, product by product: a loud one excuses no quiet one.
 
     That of scores is at least :data:`NARROW` of the maps', which have the same unit: clouds and
     overlooked defects score alike, and a share of next to nothing would say nothing.
     """
-    of_map, of_score = (float(np.ptp(answer)) for answer in golden.answers)
-    flat = 1.0  # is taken as it is
-    return Ranges(score=max(of_score, NARROW * of_map) or flat, map=of_map or flat)
+    score, of_map = np.ones(len(golden), np.float32), np.ones(len(golden), np.float32)
+    for code in np.unique(golden.product):
+        shows = golden.product == code
+        width = np.ptp(golden.map[shows])
+        flat = np.float32(1)  # is taken as it is
+        of_map[shows] = width or flat
+        score[shows] = max(np.ptp(golden.score[shows]), NARROW * width) or flat
+    return Ranges(score, of_map)
 
 
-def compared(found: Answers, golden: Golden, ranges: Ranges) -> Parity:
-    """How far the answers are from the expected ones, as shares of their ``ranges``;
+def compared(found: Answers, golden: Golden) -> Parity:
+    """How far the answers are from the expected ones, as shares of their ranges;
     :class:`BundleError` where they have another shape."""
     for mine, theirs in zip(found, golden.answers, strict=True):
         if mine.shape != theirs.shape:
@@ -173,13 +171,15 @@ def compared(found: Answers, golden: Golden, ranges: Ranges) -> Parity:
                 "the bundle again."
             )
     maps, scores = (np.abs(f - e) for f, e in zip(found, golden.answers, strict=True))
-    mostly = np.quantile(maps.reshape(len(golden), -1), 1 - FEW, axis=1, method="higher")
+    ranges = ranges_of(golden)
+    places = maps.reshape(len(golden), -1)
+    mostly = np.quantile(places, 1 - FEW, axis=1, method="higher")
     both = bool(golden.defective.any() and not golden.defective.all())
     return Parity(
         pictures=len(golden),
-        score=float(scores.max()) / ranges.score,
-        map=float(mostly.max()) / ranges.map,
-        place=float(maps.max()) / ranges.map,
+        score=float((scores / ranges.score).max()),
+        map=float((mostly / ranges.map).max()),
+        place=float((places.max(axis=1) / ranges.map).max()),
         auroc=abs(_auroc(found[1], golden) - _auroc(golden.score, golden)) if both else None,
     )
 
@@ -201,25 +201,14 @@ def cloud_pictures(size: Size, count: int, rng: np.random.Generator) -> Images:
     return np.clip(np.stack(clouds) + grain, 0, 255).astype(np.uint8)
 
 
-def _asked(
-    bundle: Bundle, codes: Sequence[int] | None, instead: tuple[Images, Codes] | None
-) -> Golden:
-    """Pictures for a bundle that has no golden ones; the answers are still to come."""
-    said = bundle.manifest
-    product: Codes
-    if instead is None:
-        image = cloud_pictures(said.input, CLOUDS, np.random.default_rng(0))
-        known = np.arange(len(said.products)) if codes is None else np.array(codes)
-        product = np.resize(known.astype(np.int64), CLOUDS)
-    else:  # one in so many, so that each product is among them
-        every = -(-len(instead[0]) // PHOTOGRAPHS)
-        image, product = instead[0][::every], instead[1][::every]
-        if codes is not None:
-            product = np.array(codes, np.int64)[product]
-    count = len(image)
+def _clouds(said: Manifest, codes: Sequence[int] | None) -> Golden:
+    """Pictures for a bundle that has no golden ones, of each product one at least; the answers are
+    still to come."""
+    known = np.arange(len(said.products)) if codes is None else np.array(codes)
+    count = max(CLOUDS, len(known))
     return Golden(
-        image=image,
-        product=product,
+        image=cloud_pictures(said.input, count, np.random.default_rng(0)),
+        product=np.resize(known.astype(np.int64), count),
         defective=np.zeros(count, bool),
         map=np.zeros((count, said.map.height, said.map.width), np.float32),
         score=np.zeros(count, np.float32),

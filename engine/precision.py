@@ -5,24 +5,28 @@ ONNX Runtime's own tools; what is ours is what they leave alone.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from engine.passes.graph import Graph
+from engine.passes.casts import join_casts
+from engine.passes.graph import Graph, sort
 from engine.plugins.node import NAMESPACE
 from engine.runtimes.base import Codes, Images
+from engine.types import InputError
 
 LEAST_CHANNELS = 16
 """Convolutions from fewer, or to fewer, stay in f32: the picture itself, the marks of a map."""
 DEEP_CHANNELS = 128
 """Of a trunk's convolutions that banks are asked about: those of fewer come first."""
-WIDE = ("ReduceSum", "ReduceMean", "Pow", "Sqrt", "Div", "LayerNormalization", "TopK", "ArgMin")
+WIDE = (
+    *("ReduceSum", "ReduceMean", "Pow", "Sqrt", "Div", "TopK", "ArgMin"),
+    *("LayerNormalization", "InstanceNormalization"),
+)
 """What half precision would spoil beside the operators that ONNX Runtime keeps wide anyway: sums
 over thousands of numbers and small differences of large ones."""
 
@@ -36,7 +40,8 @@ class Shown(NamedTuple):
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     """In fp16 where that is safe; inputs, outputs, distances and norms stay in f32, and what a
-    plugin takes and gives is its own affair."""
+    plugin takes and gives is its own affair. Norms have to be nodes of their own
+    (:data:`engine.simplify.GPU_PASSES`)."""
     from onnxruntime.transformers import float16
 
     plugins = {node.op_type for node in model.graph.node if node.domain == NAMESPACE}
@@ -46,17 +51,27 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
         model, keep_io_types=True, op_block_list=kept, node_block_list=sorted(_searching(model))
     )
     assert isinstance(found, onnx.ModelProto)
+    sort(found)  # casts stand behind all else
+    join_casts(found)
+    onnx.checker.check_model(found)
     return found
 
 
 def quantised(model: onnx.ModelProto, shown: Shown) -> onnx.ModelProto:
-    """With its wide convolutions in eight bits: symmetric, weights by channel, activations by what
-    was seen of ``shown``. Refinement, attention and the search of banks stay as they are."""
+    """With its wide convolutions in eight bits: weights symmetric and by channel, activations from
+    the least to the most that ``shown`` has: symmetric ones OpenVINO gets wrong on CPUs without
+    eight-bit products (docs/decisions/0021). Refinement, attention and the search of banks stay as
+    they are. :class:`InputError` where no convolution is wide."""
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
     add_pre_process_metadata(model)  # it is folded already, and would be warned of
     chosen = _wide_convolutions(model)
+    if not chosen:  # which ONNX Runtime would take for all
+        raise InputError(
+            "Eight bits gain nothing here: no convolution of this model is wide enough. "
+            "Leave out --precision int8."
+        )
     with TemporaryDirectory() as name:
         out = Path(name) / "model.onnx"
         quantize_static(
@@ -67,10 +82,10 @@ def quantised(model: onnx.ModelProto, shown: Shown) -> onnx.ModelProto:
             op_types_to_quantize=["Conv"],
             nodes_to_quantize=chosen,
             per_channel=True,
-            activation_type=QuantType.QInt8,
+            activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
+            extra_options={"WeightSymmetric": True},
         )
         return onnx.load(out)
 
@@ -111,13 +126,7 @@ class _Reader:
     """The pictures, one at a time, as ONNX Runtime's calibration asks for them."""
 
     def __init__(self, model: onnx.ModelProto, shown: Shown) -> None:
-        names = {value.name for value in model.graph.input}
-        self._given = iter(
-            [
-                {name: value for name, value in pair.items() if name in names}
-                for pair in _pairs(shown)
-            ]
-        )
+        self._given = _asked({value.name for value in model.graph.input}, shown)
 
     def get_next(self) -> dict[str, NDArray[Any]] | None:
         return next(self._given, None)
@@ -126,8 +135,11 @@ class _Reader:
         """Asked for by tools that calibrate in strides, which these few pictures do not need."""
 
 
-def _pairs(shown: Shown) -> Sequence[dict[str, NDArray[Any]]]:
-    return [
-        {"image": shown.image[i : i + 1], "product": shown.product[i : i + 1].astype(np.int64)}
-        for i in range(len(shown.image))
-    ]
+def _asked(names: set[str], shown: Shown) -> Iterator[dict[str, NDArray[Any]]]:
+    """A picture and its product's code at a time, of which a graph takes those of its ``names``."""
+    for i in range(len(shown.image)):
+        pair: dict[str, NDArray[Any]] = {
+            "image": shown.image[i : i + 1],
+            "product": shown.product[i : i + 1],
+        }
+        yield {name: value for name, value in pair.items() if name in names}

@@ -1,6 +1,7 @@
 """All passes in their order: the same answers from a graph that costs a runtime less."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import onnx
 
@@ -12,11 +13,19 @@ from engine.passes.softmax import unguard_softmax
 from engine.passes.thin import thin_by_channel
 from engine.plugins.node import NAMESPACE
 
-PASSES = (shorten_argmin, unguard_softmax, spread_group_norm, thin_by_channel)
+Pass: TypeAlias = Callable[[onnx.ModelProto], int]
+PASSES: Sequence[Pass] = (shorten_argmin, unguard_softmax, spread_group_norm, thin_by_channel)
+GPU_PASSES: Sequence[Pass] = (unguard_softmax,)
+"""The others answer what was measured on CPUs; and half precision can keep a norm wide only as long
+as it is one node."""
 
 
 def simplified(
-    model: onnx.ModelProto, codes: Sequence[int] | None = None, *, batch: int | None = 1
+    model: onnx.ModelProto,
+    codes: Sequence[int] | None = None,
+    *,
+    batch: int | None = 1,
+    passes: Sequence[Pass] = PASSES,
 ) -> onnx.ModelProto:
     """The graph of these product ``codes`` (None: of all), folded and rewritten, for batches of
     ``batch`` (None: of any size). The model is changed.
@@ -29,7 +38,7 @@ def simplified(
         _fix(model, batch)
     if all(opset.domain != NAMESPACE for opset in model.opset_import):
         model = folded(model)
-    for rewrite in PASSES:
+    for rewrite in passes:
         rewrite(model)
     onnx.checker.check_model(model)
     return model

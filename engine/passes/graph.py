@@ -46,11 +46,18 @@ class Graph:
 
     def shapes(self) -> dict[str, list[int | str]]:
         """Of every value that ONNX can infer; a free dimension is its name."""
-        graph = shape_inference.infer_shapes(self.model).graph
         return {
-            v.name: [d.dim_value or d.dim_param for d in v.type.tensor_type.shape.dim]
-            for v in (*graph.input, *graph.value_info, *graph.output)
+            value.name: [d.dim_value or d.dim_param for d in value.type.tensor_type.shape.dim]
+            for value in self._inferred()
         }
+
+    def kinds(self) -> dict[str, int]:
+        """Of every value that ONNX can infer: what its numbers are, as ONNX counts types."""
+        return {value.name: value.type.tensor_type.elem_type for value in self._inferred()}
+
+    def _inferred(self) -> list[onnx.ValueInfoProto]:
+        graph = shape_inference.infer_shapes(self.model).graph
+        return [*graph.input, *graph.value_info, *graph.output]
 
 
 class Patch:

@@ -23,18 +23,14 @@ from engine.reference import reference
 from engine.sealed import seal
 from engine.types import BundleError
 from inspector.cli import app
-from tests.engine.tiny import grey_picture, make_tiny_bundle, spot_picture
+from tests.engine.tiny import make_tiny_bundle, spot_picture, tiny_golden
 
 
 @pytest.fixture(scope="module")
 def golden_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Of two products, a good and a spoilt part each; its graphs answer for the network."""
     folder = tmp_path_factory.mktemp("bundles")
-    bare = read_bundle(make_tiny_bundle(folder / "bare"))
-    images = np.stack([grey_picture(), spot_picture(), grey_picture(seed=1), spot_picture()])
-    codes = np.array([0, 0, 1, 1])
-    answers = reference(bare, bare.manifest.refinement.default_steps, images, codes)
-    golden = Golden(images, codes, np.array([False, True, False, True]), *answers)
+    golden = tiny_golden(read_bundle(make_tiny_bundle(folder / "bare")))
     return read_bundle(make_tiny_bundle(folder / "golden", golden=golden))
 
 
@@ -81,8 +77,8 @@ def test_a_bundle_whose_network_said_otherwise_gets_no_plan(
 ) -> None:
     golden = golden_bundle.golden
     assert golden is not None
-    width = float(np.ptp(golden.score))
-    moved = replace(golden, score=golden.score + np.float32(2e-3 * width))
+    width = ranges_of(golden).score
+    moved = replace(golden, score=golden.score + np.float32(2e-3) * width)
     other = make_tiny_bundle(tmp_path / "bundle", golden=moved)
     with pytest.raises(BundleError, match=r"scores differ by 2\.0e-03 of their range, over 1e-03"):
         build(other, tmp_path / "plan")
@@ -106,7 +102,7 @@ def test_one_verdict_that_flips_is_one_too_many(golden_bundle: Bundle, tmp_path:
     plan = build(golden_bundle.folder, tmp_path / "plan")
     golden = read_plan(plan).golden
     assert golden is not None
-    edge, width = float(golden.score[1]), float(np.ptp(golden.score))
+    edge, width = float(golden.score[1]), float(ranges_of(golden).score[1])
     nudged = np.float32(edge + 8e-4 * width)  # within tolerance
     (plan / GOLDEN).unlink()
     write_golden(replace(golden, score=np.where([0, 1, 0, 0], nudged, golden.score)), plan)
@@ -218,10 +214,33 @@ def test_rough_plans_have_rough_limits() -> None:
 def test_an_answer_that_is_no_number_is_a_difference(golden_bundle: Bundle) -> None:
     golden = golden_bundle.golden
     assert golden is not None
-    ranges = ranges_of(golden)
-    broken = compared((golden.map * np.float32(np.nan), golden.score), golden, ranges)
+    broken = compared((golden.map * np.float32(np.nan), golden.score), golden)
     assert broken.fault("bf16")
-    assert compared(golden.answers, golden, ranges) == Parity(4, 0, 0, 0, 0)
+    assert compared(golden.answers, golden) == Parity(4, 0, 0, 0, 0)
+
+
+def test_a_loud_product_excuses_no_quiet_one() -> None:
+    """Scores of one lie between 0.5 and 100, of the other between 0.6 and 3, whose limit is 1."""
+    score = np.array([0.5, 100, 0.6, 3], np.float32)
+    golden = Golden(
+        image=np.zeros((4, 8, 8, 3), np.uint8),
+        product=np.array([0, 0, 1, 1]),
+        defective=np.array([False, True, False, True]),
+        map=score[:, None, None] * np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4),
+        score=score,
+    )
+    assert ranges_of(golden).score.tolist() == pytest.approx([99.5, 99.5, 2.4, 2.4])
+    moved = score + np.array([0, 0, 0.8, 0], np.float32)  # over its limit
+    assert compared((golden.map, moved), golden).score == pytest.approx(1 / 3)
+    for precision in LIMITS:
+        assert compared((golden.map, moved), golden).fault(precision)
+
+
+def test_every_product_is_asked_about_however_many_there_are(tmp_path: Path) -> None:
+    names = [f"part{i}" for i in range(20)]
+    many = read_bundle(make_tiny_bundle(tmp_path / "bundle", names))
+    assert set(expected(many, 0).product) == set(range(20))
+    assert expected(many, 0, codes=[3, 9]).product.tolist() == [0, 1, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,11 @@ import onnx
 from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.bundle import PromptTable, PromptWords, write_bundle
+from engine.bundle import Bundle, PromptTable, PromptWords, write_bundle
 from engine.golden import Golden
 from engine.known import KnownGood
 from engine.manifest import Backbone, Manifest, Refinement, Size, TextEncoder, Training
+from engine.reference import reference
 from engine.types import Image
 
 STEPS = 10
@@ -215,3 +216,11 @@ def _model(
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+
+
+def tiny_golden(bare: Bundle) -> Golden:
+    """A good and a spoilt part of each of two products, and what the graphs say of them."""
+    images = np.stack([grey_picture(), spot_picture(), grey_picture(seed=1), spot_picture()])
+    codes = np.array([0, 0, 1, 1])
+    answers = reference(bare, bare.manifest.refinement.default_steps, images, codes)
+    return Golden(images, codes, np.array([False, True, False, True]), *answers)
