@@ -6,14 +6,20 @@ from typing import NamedTuple
 
 from engine.manifest import Precision, RuntimeName
 from engine.runtimes.base import Backend
-from engine.types import BundleError, InputError
+from engine.types import BundleError, InputError, MissingError
 
 PRECISIONS: Mapping[RuntimeName, tuple[Precision, ...]] = {
     "tensorrt": ("f32", "f16"),
     "openvino": ("f32", "bf16", "int8"),
     "onnxruntime": ("f32", "int8"),
 }
-"""What each runtime computes in; where nothing is asked, the first."""
+"""What each runtime computes in, the fastest runtime first."""
+REASONS: Mapping[RuntimeName, str] = {
+    "tensorrt": "there are TensorRT and an NVIDIA GPU",
+    "openvino": "openvino is the fastest on a CPU",
+    "onnxruntime": "onnxruntime runs on every CPU",
+}
+"""Why each is taken where no faster one can be."""
 
 
 class Choice(NamedTuple):
@@ -25,29 +31,65 @@ class Choice(NamedTuple):
 
 
 def choose(name: str, precision: str) -> Choice:
-    """Check what a person asked for; "auto" takes the first of :func:`at_hand`."""
-    chosen, why = at_hand() if name == "auto" else (name, "it was asked for")
-    for runtime, precisions in PRECISIONS.items():
-        if runtime != chosen:
-            continue
-        for known in precisions:
-            if known == precision:
-                return Choice(runtime, known, why)
+    """Check what a person asked for; "auto" takes the fastest that this machine has.
+
+    :class:`InputError` where there is no such runtime, or none in that precision.
+    """
+    if name == "auto":
+        return _fastest(precision)
+    runtime = next((known for known in PRECISIONS if known == name), None)
+    if runtime is None:
+        raise InputError(f"There is no runtime {name!r}: choose auto, {', '.join(PRECISIONS)}.")
+    pinned = _pinned(runtime, precision)
+    if pinned is None:
         others = [r for r, p in PRECISIONS.items() if precision in p]
         also = f", or {precision} with {' or '.join(others)}" if others else ""
-        raise InputError(f"{runtime} has no {precision!r}: choose {' or '.join(precisions)}{also}.")
-    raise InputError(f"There is no runtime {name!r}: choose auto, {', '.join(PRECISIONS)}.")
+        known = " or ".join(PRECISIONS[runtime])
+        raise InputError(f"{runtime} has no {precision!r}: choose {known}{also}.")
+    return Choice(runtime, pinned, "it was asked for")
 
 
-def at_hand() -> tuple[RuntimeName, str]:
-    """What this machine has that is fastest, and why the faster ones are not it."""
-    missing = [package for package in ("tensorrt", "pycuda") if not find_spec(package)]
-    if not missing and _gpu():
-        return "tensorrt", "there are TensorRT and an NVIDIA GPU"
-    lacks = f"no {' and no '.join(missing)}" if missing else "no NVIDIA GPU"
-    if find_spec("openvino"):
-        return "openvino", f"{lacks}; openvino is the fastest on a CPU"
-    return "onnxruntime", f"{lacks}, no openvino"
+def _fastest(precision: str) -> Choice:
+    """The first runtime that can be had in this precision, and why the faster ones cannot."""
+    lacks: list[str] = []
+    for runtime in PRECISIONS:
+        pinned = _pinned(runtime, precision)
+        if pinned is None:
+            lacks.append(f"{runtime} has no {precision}")
+        elif lack := _lack(runtime):
+            lacks.append(lack)
+        else:
+            why = [", ".join(lacks)] if lacks else []
+            return Choice(runtime, pinned, "; ".join([*why, REASONS[runtime]]))
+    raise InputError(f"Nothing here computes in {precision!r}: {', '.join(lacks)}; choose f32.")
+
+
+def _pinned(runtime: RuntimeName, precision: str) -> Precision | None:
+    return next((known for known in PRECISIONS[runtime] if known == precision), None)
+
+
+def _lack(runtime: RuntimeName) -> str:
+    """What this machine lacks of what a runtime needs; empty where that is nothing."""
+    match runtime:
+        case "tensorrt":
+            return _lack_of_tensorrt()
+        case "openvino" if not find_spec("openvino"):
+            return "no openvino"
+    return ""
+
+
+def _lack_of_tensorrt() -> str:
+    """The GPU is asked for first, since TensorRT takes seconds to load."""
+    packages = [package for package in ("tensorrt", "pycuda") if not find_spec(package)]
+    if packages:
+        return f"no {' and no '.join(packages)}"
+    try:
+        if not _gpu():
+            return "no NVIDIA GPU"
+        backend("tensorrt").version()
+    except MissingError as error:  # there, but not to be loaded, or not of our versions
+        return str(error).removesuffix(".")
+    return ""
 
 
 def backend(name: RuntimeName) -> Backend:

@@ -1,13 +1,14 @@
 """The GPU's memory, behind six calls: pinned, allocate, upload, download, record, wait.
 
-pycuda answers them. What it has no call for, the capture of a CUDA graph, is asked of the driver's
-own library. Nothing else in the house imports pycuda; another binding needs these six and no more.
+pycuda answers them, and its errors end here. What it has no call for, the capture of a CUDA graph,
+is asked of the driver's own library. Nothing else in the house imports pycuda; another binding
+needs these six and no more.
 """
 
 import ctypes
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -21,7 +22,10 @@ RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED: other threads' calls do not spoil
 
 
 class Gpu(Protocol):
-    """One device, one context and one stream, all of one thread's. ``name`` says what it is."""
+    """One device, one context and one stream, all of one thread's. ``name`` says what it is.
+
+    Each call is an :class:`InferenceError` where the device refuses it.
+    """
 
     name: str
     stream: int
@@ -31,7 +35,7 @@ class Gpu(Protocol):
         ...
 
     def allocate(self, size: int) -> Address:
-        """``size`` bytes on the device; :class:`InferenceError` where there is no room."""
+        """``size`` bytes on the device."""
         ...
 
     def upload(self, to: Address, what: NDArray[Any]) -> None:
@@ -47,7 +51,7 @@ class Gpu(Protocol):
         ...
 
     def wait(self) -> None:
-        """Until the stream has done all; :class:`InferenceError` where it failed."""
+        """Until the stream has done all."""
         ...
 
     def close(self) -> None: ...
@@ -58,49 +62,60 @@ class PyCuda:
 
     def __init__(self) -> None:
         self._cuda = driver()
+        self._held: list[Any] = []
+        self._recordings: list[Recording] = []
         try:
             self._cuda.init()
             self._context = self._cuda.Device(0).retain_primary_context()
         except self._cuda.Error as error:
             raise MissingError(f"There is no NVIDIA GPU to run on: {error}.") from error
-        self._context.push()
-        device = self._cuda.Context.get_device()
-        major, minor = device.compute_capability()
-        self.name = f"{device.name()} sm_{major}{minor} driver {self._cuda.get_driver_version()}"
-        self._stream = self._cuda.Stream()
-        self.stream = int(self._stream.handle)
-        self._held: list[Any] = []
-        self._recordings: list[Recording] = []
+        with self._told("The GPU cannot be opened"), ExitStack() as failed:
+            self._context.push()
+            failed.callback(self.close)
+            device = self._cuda.Context.get_device()
+            major, minor = device.compute_capability()
+            version = self._cuda.get_driver_version()
+            self.name = f"{device.name()} sm_{major}{minor} driver {version}"
+            self._stream = self._cuda.Stream()
+            self.stream = int(self._stream.handle)
+            failed.pop_all()
 
     def pinned(self, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
-        array: NDArray[Any] = self._cuda.pagelocked_empty(shape, kind)
+        with self._told(f"There is no page-locked memory left for {shape}"):
+            array: NDArray[Any] = self._cuda.pagelocked_empty(shape, kind)
         return array
 
     def allocate(self, size: int) -> Address:
-        try:
+        with self._told(f"The GPU has no {size} bytes left"):
             memory = self._cuda.mem_alloc(size)
-        except self._cuda.Error as error:
-            raise InferenceError(f"The GPU has no {size} bytes left: {error}.") from error
         self._held.append(memory)
         return int(memory)
 
     def upload(self, to: Address, what: NDArray[Any]) -> None:
-        self._cuda.memcpy_htod_async(to, what, self._stream)
+        with self._told("The GPU took no picture"):
+            self._cuda.memcpy_htod_async(to, what, self._stream)
 
     def download(self, to: NDArray[Any], what: Address) -> None:
-        self._cuda.memcpy_dtoh_async(to, what, self._stream)
+        with self._told("The GPU gave no answer"):
+            self._cuda.memcpy_dtoh_async(to, what, self._stream)
 
     def record(self, call: Callable[[], None]) -> Callable[[], None] | None:
-        recording = recorded(self.stream, call, (InferenceError, RuntimeError, self._cuda.Error))
+        recording = recorded(self.stream, call)
         if recording is not None:
             self._recordings.append(recording)
         return recording
 
     def wait(self) -> None:
-        try:
+        with self._told("The GPU gave up on a picture"):
             self._stream.synchronize()
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """What pycuda raises inside, as one sentence that begins with ``what``."""
+        try:
+            yield
         except self._cuda.Error as error:
-            raise InferenceError(f"The GPU gave up on a picture: {error}.") from error
+            raise InferenceError(f"{what}: {error}; nvidia-smi says what runs there.") from error
 
     def close(self) -> None:
         for recording in self._recordings:
@@ -129,13 +144,11 @@ class Recording:
         self._library.cuGraphExecDestroy(self._ready)
 
 
-def recorded(
-    stream: int, call: Callable[[], None], failures: tuple[type[Exception], ...]
-) -> Recording | None:
+def recorded(stream: int, call: Callable[[], None]) -> Recording | None:
     """A CUDA graph of what ``call`` puts into the stream; None where the driver will not have it,
-    or ``call`` ends in one of the ``failures``.
+    or ``call`` ends in an :class:`InferenceError`.
 
-    The stream is left able to take the same call plainly.
+    However ``call`` ends, the stream is left able to take the same call plainly.
     """
     ask = _driver_library()
     if ask is None:
@@ -144,26 +157,27 @@ def recorded(
     if ask.cuStreamBeginCapture_v2(handle, RELAXED):
         return None
     try:
-        call()
-        failed = False
-    except failures:
-        failed = True
-    failed |= bool(ask.cuStreamEndCapture(handle, ctypes.byref(graph)))
-    if graph.value is None:
+        try:
+            call()
+        finally:
+            refused = ask.cuStreamEndCapture(handle, ctypes.byref(graph))
+        none = ctypes.c_ulonglong(0)
+        if refused or ask.cuGraphInstantiateWithFlags(ctypes.byref(ready), graph, none):
+            return None
+        return Recording(ask, ready, handle)
+    except InferenceError:
         return None
-    failed = failed or bool(
-        ask.cuGraphInstantiateWithFlags(ctypes.byref(ready), graph, ctypes.c_ulonglong(0))
-    )
-    ask.cuGraphDestroy(graph)  # what was instantiated is a copy
-    return None if failed else Recording(ask, ready, handle)
+    finally:
+        if graph.value is not None:
+            ask.cuGraphDestroy(graph)  # what was instantiated is a copy
 
 
 def driver() -> Any:
     """pycuda's driver; :class:`MissingError` where it is not installed, or finds no CUDA."""
     try:
         import pycuda.driver
-    except ImportError:
-        raise missing("pycuda") from None
+    except ImportError as error:
+        raise missing("pycuda", error) from None
     return pycuda.driver
 
 

@@ -101,7 +101,7 @@ class OpenVINORuntime:
 def _openvino() -> ModuleType:
     try:
         import openvino
-    except ImportError:
-        raise missing("openvino") from None
+    except ImportError as error:
+        raise missing("openvino", error) from None
     module: ModuleType = openvino
     return module

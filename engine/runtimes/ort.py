@@ -109,8 +109,8 @@ def _failures(ort: ModuleType) -> tuple[type[Exception], ...]:
 def _onnxruntime() -> ModuleType:
     try:
         import onnxruntime
-    except ImportError:
-        raise missing("onnxruntime") from None
+    except ImportError as error:
+        raise missing("onnxruntime", error) from None
     onnxruntime.disable_telemetry_events()  # a station reports to its owner alone
     module: ModuleType = onnxruntime
     return module

@@ -1,192 +1,22 @@
-"""The TensorRT runtime over a GPU and a TensorRT that are stood in for: batches, recordings, the
-cache, threads. Its engine is ONNX Runtime on the graph it was given, in memory that only addresses
-tell of. What a real TensorRT does with our calls is shown by tests marked ``tensorrt`` alone.
-"""
+"""The TensorRT runtime over a GPU and a TensorRT on paper: batches, contexts, cache, threads."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock, Timeout
 
 from engine.build import build
 from engine.bundle import Bundle
 from engine.detector import Detector
 from engine.parity import cloud_pictures
-from engine.runtimes import choice, trt
-from engine.runtimes.choice import choose
+from engine.runtimes import trt
 from engine.runtimes.cuda import PyCuda
-from engine.runtimes.ort import Session
 from engine.types import BundleError, InferenceError, InputError, MissingError
+from tests.engine.paper import Paper, PaperContext, PaperGpu
 from tests.engine.tiny import spot_picture
-
-
-class PaperGpu:
-    """Memory that has addresses, and a tape: what is recorded is not done until it is launched, and
-    then with the shapes that it was recorded with. It can refuse to record."""
-
-    name, stream = "paper sm_90 driver 1", 7
-
-    def __init__(self, *, records: bool = True) -> None:
-        self.memory: dict[int, np.ndarray] = {}
-        self.records, self.recorded, self.launched, self.closed = records, 0, 0, False
-        self.tape: list[Callable[[], None]] | None = None
-
-    def pinned(self, shape: tuple[int, ...], kind: Any) -> np.ndarray:
-        return np.zeros(shape, kind)
-
-    def allocate(self, size: int) -> int:
-        address = 4096 * (len(self.memory) + 1)
-        self.memory[address] = np.zeros(size, np.uint8)
-        return address
-
-    def do(self, what: Callable[[], None]) -> None:
-        """In the stream's turn: now, unless it is being recorded."""
-        if self.tape is None:
-            what()
-        else:
-            self.tape.append(what)
-
-    def upload(self, to: int, what: np.ndarray) -> None:
-        self.do(lambda: self.write(to, what))
-
-    def download(self, to: np.ndarray, what: int) -> None:
-        self.do(lambda: self.read(to, what))
-
-    def write(self, to: int, what: np.ndarray) -> None:
-        self.memory[to][: what.nbytes] = np.frombuffer(what.tobytes(), np.uint8)
-
-    def read(self, to: np.ndarray, what: int) -> None:
-        to[...] = np.frombuffer(self.memory[what][: to.nbytes].tobytes(), to.dtype).reshape(
-            to.shape
-        )
-
-    def record(self, call: Callable[[], None]) -> Callable[[], None] | None:
-        self.recorded += 1
-        self.tape = tape = []
-        call()
-        self.tape = None
-
-        def launch() -> None:
-            self.launched += 1
-            for step in tape:
-                step()
-
-        return launch if self.records else None
-
-    def wait(self) -> None: ...
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class PaperContext:
-    """Executes by ONNX Runtime what lies at the addresses."""
-
-    def __init__(self, model: bytes, gpu: PaperGpu) -> None:
-        self.session, self.gpu = Session(model), gpu
-        self.addresses: dict[str, int] = {}
-        self.shapes: dict[str, tuple[int, ...]] = {}
-
-    def set_tensor_address(self, name: str, address: int) -> None:
-        self.addresses[name] = address
-
-    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
-        self.shapes[name] = shape
-        return shape[0] <= trt.MOST
-
-    def execute_async_v3(self, stream: int) -> bool:
-        assert stream == self.gpu.stream
-        shapes = dict(self.shapes)
-        self.gpu.do(lambda: self.execute(shapes))
-        return True
-
-    def execute(self, shapes: dict[str, tuple[int, ...]]) -> None:
-        given = {}
-        for name, kind in (("image", np.uint8), ("product", np.int64)):
-            given[name] = np.empty(shapes[name], kind)
-            self.gpu.read(given[name], self.addresses[name])
-        for name, array in zip(("map", "score"), self.session.run(given), strict=True):
-            self.gpu.write(self.addresses[name], array)
-
-
-class Paper:
-    """As much of TensorRT as building and running takes; counts what it builds."""
-
-    __version__ = "11.4.0"
-    NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=1)
-    MemoryPoolType = SimpleNamespace(WORKSPACE=0)
-
-    class Logger:
-        ERROR = 1
-
-        def __init__(self, _: int) -> None: ...
-
-    def __init__(self, gpu: PaperGpu) -> None:
-        self.gpu, self.built, self.timings, self.fails = gpu, 0, [], False
-        self.model = b""
-        self.profile: dict[str, tuple[tuple[int, ...], ...]] = {}
-
-    def nptype(self, kind: type) -> type:
-        return kind
-
-    def OnnxParser(self, *_: Any) -> Any:  # noqa: N802 — TensorRT's own name
-        def parse(model: bytes) -> bool:
-            self.model = model
-            return not self.fails
-
-        error = SimpleNamespace(desc=lambda: "no such operator")
-        return SimpleNamespace(parse=parse, num_errors=1, get_error=lambda _: error)
-
-    def Builder(self, _: Any) -> Any:  # noqa: N802
-        image = SimpleNamespace(name="image", shape=(-1, 64, 64, 3))
-        product = SimpleNamespace(name="product", shape=(-1,))
-        inputs = [image, product]
-
-        def set_shape(name: str, *shapes: tuple[int, ...]) -> None:
-            self.profile[name] = shapes
-
-        def timing_cache(known: bytes) -> bytes:
-            self.timings.append(known)
-            return known
-
-        def make(*_: Any) -> bytes:
-            self.built += 1
-            return self.model
-
-        config = SimpleNamespace(
-            set_memory_pool_limit=lambda *_: None,
-            add_optimization_profile=lambda _: 0,
-            create_timing_cache=timing_cache,
-            set_timing_cache=lambda *_: True,
-            get_timing_cache=lambda: SimpleNamespace(serialize=lambda: b"timed"),
-        )
-        return SimpleNamespace(
-            create_network=lambda _: SimpleNamespace(num_inputs=2, get_input=inputs.__getitem__),
-            create_builder_config=lambda: config,
-            create_optimization_profile=lambda: SimpleNamespace(set_shape=set_shape),
-            build_serialized_network=make,
-        )
-
-    def Runtime(self, _: Any) -> Any:  # noqa: N802
-        def deserialize(plan: bytes) -> Any:
-            if plan == b"of another":
-                return None
-            shapes = {"image": (-1, 64, 64, 3), "product": (-1,), "map": (-1, 32, 32)}
-            kinds = {"image": np.uint8, "product": np.int64}
-            names = ["image", "product", "map", "score"]
-            return SimpleNamespace(
-                num_io_tensors=4,
-                get_tensor_name=names.__getitem__,
-                get_tensor_shape=lambda name: shapes.get(name, (-1,)),
-                get_tensor_dtype=lambda name: kinds.get(name, np.float32),
-                create_execution_context=lambda: PaperContext(plan, self.gpu),
-            )
-
-        return SimpleNamespace(deserialize_cuda_engine=deserialize)
 
 
 @pytest.fixture
@@ -234,6 +64,21 @@ def test_a_batch_is_taken_eight_at_a_time_and_each_size_recorded_once(
     assert paper.gpu.recorded - before == 3  # of 8, 3 and 1
 
 
+def test_each_size_has_a_context_of_its_own_over_the_same_memory(plan: Path, paper: Paper) -> None:
+    paper.contexts.clear()
+    images, codes = np.stack([spot_picture()] * 11), np.arange(11) % 2
+    with trt.load(plan, "f32", None) as runtime:
+        for _ in range(2):
+            runtime.infer(images, codes)
+            runtime.infer(images[:1], codes[:1])
+        kept = [context() for context in paper.contexts]
+        assert [c and c.shapes["image"][0] for c in kept] == [8, 3, 1]
+        assert [c and c.told for c in kept] == [6, 6, 6]  # 4 addresses and 2 shapes, once
+        assert len({tuple(c.addresses.values()) for c in kept if c}) == 1
+        kept.clear()
+    assert [context() for context in paper.contexts] == [None] * 3
+
+
 def test_what_cannot_be_recorded_is_run_plainly(plan: Path, paper: Paper) -> None:
     paper.gpu.records, paper.gpu.launched = False, 0
     images, code = np.stack([spot_picture()] * 3), np.array([0, 1, 0])
@@ -262,6 +107,87 @@ def test_an_engine_is_built_once_until_something_changes(
     assert not list((tmp_path / "cache").rglob("*.part"))
 
 
+def test_f32_is_no_tf32_and_a_nan_is_not_hidden(
+    plan: Path, paper: Paper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert paper.flags == {"TF32": False, "STRICT_NANS": True}
+    before = trt.hashed(b"model")
+    monkeypatch.setattr(trt, "OPTIONS", trt.OPTIONS.replace(" no TF32 strict NaNs", ""))
+    assert trt.hashed(b"model") != before  # engines of before are built anew
+
+
+@pytest.mark.parametrize(
+    ("known", "refused", "kept"),
+    [
+        (b"damaged", set(), b"timed"),
+        (b"of another", {b"of another"}, b"timed"),
+        (b"of another", {b"of another", b""}, b"of another"),
+    ],
+    ids=["damaged", "refused", "all refused"],
+)
+def test_a_timing_cache_that_is_refused_costs_no_engine(
+    plan: Path,
+    paper: Paper,
+    tiny: Bundle,
+    tmp_path: Path,
+    known: bytes,
+    refused: set[bytes],
+    kept: bytes,
+) -> None:
+    (timing,) = (tmp_path / "cache").rglob("*.timing")
+    timing.write_bytes(known)
+    paper.refused = refused
+    build(tiny.folder, tmp_path / "other", runtime="tensorrt", steps=1)
+    assert paper.timings == [b"", known, b""]
+    assert paper.built == 2
+    assert timing.read_bytes() == kept
+
+
+def test_a_cache_that_cannot_be_used_is_named(tiny: Bundle, tmp_path: Path, paper: Paper) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with pytest.raises(InputError, match=r"TensorRT's cache .*tensorrt cannot be used: .*; make"):
+        build(tiny.folder, tmp_path / "plan", runtime="tensorrt")
+    assert paper.built == 0
+    assert paper.gpu.closed
+
+
+def test_a_cache_that_cannot_be_read_is_named(
+    plan: Path, tiny: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the engine that was to be written, nor the plan's own folder."""
+    (timing,) = (tmp_path / "cache").rglob("*.timing")
+    real = Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        if path == timing:
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    with pytest.raises(InputError, match=r"TensorRT's cache .* cannot be used: Permission denied"):
+        build(tiny.folder, tmp_path / "other", runtime="tensorrt", steps=1)
+
+
+def test_a_damaged_engine_is_dropped_before_another_process_may_build(
+    plan: Path, paper: Paper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (kept,) = (tmp_path / "cache").rglob("*.engine")
+    kept.write_bytes(b"of another")
+    real, others = Path.unlink, []
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path == kept:
+            with pytest.raises(Timeout):
+                FileLock(kept.with_name("lock")).acquire(timeout=0)
+            others.append("kept out")
+        real(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with pytest.raises(BundleError, match="now gone"), trt.load(plan, "f32", None):
+        pass
+    assert others == ["kept out"]
+
+
 def test_a_damaged_engine_is_dropped(plan: Path, paper: Paper, tmp_path: Path) -> None:
     (kept,) = (tmp_path / "cache").rglob("*.engine")
     kept.write_bytes(b"of another")
@@ -283,6 +209,13 @@ def test_a_graph_that_tensorrt_refuses_is_said(tiny: Bundle, tmp_path: Path, pap
     assert paper.gpu.closed
 
 
+def test_batches_that_tensorrt_refuses_are_said(tiny: Bundle, tmp_path: Path, paper: Paper) -> None:
+    paper.profile_index = -1
+    with pytest.raises(BundleError, match="takes no batches of 1 to 8 of this bundle: try another"):
+        build(tiny.folder, tmp_path / "plan", runtime="tensorrt")
+    assert paper.built == 0
+
+
 def test_one_thread_owns_it(plan: Path, paper: Paper) -> None:
     said: list[BaseException] = []
 
@@ -301,6 +234,69 @@ def test_one_thread_owns_it(plan: Path, paper: Paper) -> None:
         runtime.infer(spot_picture()[None], np.array([0]))
 
 
+def left_in_another_thread(runtime: trt.TensorRTRuntime, error: Exception | None) -> list[str]:
+    """What is said when it is left there, with this error on the way."""
+    said: list[str] = []
+
+    def leave() -> None:
+        try:
+            runtime.__exit__(type(error) if error else None, error, None)
+        except RuntimeError as refused:
+            said.append(str(refused))
+
+    thread = threading.Thread(target=leave)
+    thread.start()
+    thread.join()
+    return said
+
+
+def test_only_its_own_thread_closes_it(plan: Path, paper: Paper) -> None:
+    paper.gpu.closed = False
+    with trt.load(plan, "f32", None) as runtime:
+        (said,) = left_in_another_thread(runtime, None)
+        assert "another thread" in said
+        assert left_in_another_thread(runtime, ValueError("what went wrong first")) == []
+        assert not paper.gpu.closed
+        runtime.infer(spot_picture()[None], np.array([0]))
+    assert paper.gpu.closed
+    assert left_in_another_thread(runtime, None) == []  # it is closed already
+
+
+def test_every_picture_has_its_product(plan: Path) -> None:
+    with (
+        trt.load(plan, "f32", None) as runtime,
+        pytest.raises(ValueError, match="3 pictures came with 1 product codes"),
+    ):
+        runtime.infer(np.stack([spot_picture()] * 3), np.array([0]))
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        ("set_tensor_address", "takes no memory for image: build the plan again"),
+        ("set_input_shape", r"takes no image of \(1, 64, 64, 3\): build it again"),
+    ],
+)
+def test_what_a_context_refuses_is_said(
+    plan: Path, call: str, match: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PaperContext, call, lambda *_: False)
+    with trt.load(plan, "f32", None) as runtime, pytest.raises(InferenceError, match=match):
+        runtime.infer(spot_picture()[None], np.array([0]))
+
+
+def test_a_gpu_without_room_is_said(plan: Path, paper: Paper) -> None:
+    images, codes = np.stack([spot_picture()] * 2), np.array([0, 1])
+    with trt.load(plan, "f32", None) as runtime:
+        runtime.infer(images[:1], codes[:1])
+        paper.room = False
+        with pytest.raises(InferenceError, match="no room for this plan: close what else runs"):
+            runtime.infer(images, codes)
+        runtime.infer(images[:1], codes[:1])  # of this size it has what it needs
+        paper.room = True
+        assert runtime.infer(images, codes)[1].shape == (2,)
+
+
 def test_a_refused_picture_is_an_inference_error(
     plan: Path, paper: Paper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,45 +311,17 @@ def test_an_old_tensorrt_is_said(paper: Paper) -> None:
         trt.version()
 
 
+def test_a_tensorrt_that_nobody_tried_is_said(paper: Paper) -> None:
+    paper.__version__ = "12.0.1"  # type: ignore[misc]
+    with pytest.raises(MissingError, match=r"12.0.1 is here, .* older than 12: run .*<12"):
+        trt.version()
+    paper.__version__ = "11.9.0"  # type: ignore[misc]
+    assert trt.version() == "11.9.0"
+
+
 def test_without_pycuda_it_is_named() -> None:
     with pytest.raises(MissingError, match="pycuda is not installed"):
         PyCuda()
-
-
-@pytest.mark.parametrize(
-    ("has", "gpu", "runtime", "why"),
-    [
-        ({"tensorrt", "pycuda", "openvino"}, True, "tensorrt", "an NVIDIA GPU"),
-        ({"tensorrt", "pycuda", "openvino"}, False, "openvino", "no NVIDIA GPU; openvino is"),
-        ({"tensorrt", "openvino"}, True, "openvino", "no pycuda"),
-        ({"onnxruntime"}, False, "onnxruntime", "no tensorrt and no pycuda, no openvino"),
-    ],
-)
-def test_auto_says_why(
-    has: set[str], gpu: bool, runtime: str, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(choice, "find_spec", lambda name: name if name in has else None)
-    monkeypatch.setattr(choice, "_gpu", lambda: gpu)
-    found = choose("auto", "f32")
-    assert found.runtime == runtime
-    assert why in found.why
-
-
-@pytest.mark.parametrize(
-    ("runtime", "precision", "match"),
-    [
-        (
-            "openvino",
-            "f16",
-            "openvino has no 'f16': choose f32 or bf16 or int8, or f16 with tensor",
-        ),
-        ("onnxruntime", "f64", "onnxruntime has no 'f64': choose f32 or int8."),
-        ("cuda", "f32", "There is no runtime 'cuda': choose auto, tensorrt, openvino"),
-    ],
-)
-def test_what_there_is_not_is_refused(runtime: str, precision: str, match: str) -> None:
-    with pytest.raises(InputError, match=match):
-        choose(runtime, precision)
 
 
 @pytest.mark.tensorrt
