@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from engine.cli import MOST_THREADS
+
 
 def calibrate(
     plan: Annotated[Path, typer.Argument(help="Plan folder, from 'build'.")],
@@ -23,7 +25,8 @@ def calibrate(
     ] = "train",
     name: Annotated[str, typer.Option(help="Name of the recipe; the file's if not given.")] = "",
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; all if not given.")
+        int | None,
+        typer.Option(min=1, max=MOST_THREADS, help="CPU threads; all if not given."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -36,11 +39,13 @@ def calibrate(
     from engine.console import progress
     from engine.detector import Detector
     from engine.known import read_known, scores_of
+    from engine.sealed import require_place
 
+    require_place(out, overwrite=True)  # before the first picture, not after the last
     with Detector.open(plan, threads) as detector:
         wanted = [p.strip() for p in products.split(",") if p.strip()] or detector.products
         for product in wanted:
-            detector.plan.code(product)  # before the first picture, not after the last
+            detector.plan.code(product)
         goods = read_known(plan)
         known = {product: scores_of(goods, product) for product in wanted}
         thresholds = {
@@ -82,7 +87,8 @@ def verify(
         Path | None, typer.Option(help="Recipe at whose thresholds no verdict may differ.")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; the plan's own if not given.")
+        int | None,
+        typer.Option(min=1, max=MOST_THREADS, help="CPU threads; the plan's own if not given."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -98,11 +104,14 @@ def verify(
         if known and recipe:
             require_fit(known, recipe, detector.plan)
         parity = detector.verify(known.limits if known else {})
+        version = detector.plan.project_version
     if as_json:
-        typer.echo(json.dumps({"plan": str(plan)} | asdict(parity)))
+        built = {"plan": str(plan), "project_version": version}
+        typer.echo(json.dumps(built | asdict(parity)))
         return
     verdicts = "no verdict differs, " if known else ""
     typer.echo(
         f"{plan}: {verdicts}scores within {parity.score:.0e} and maps within {parity.place:.0e} of "
-        f"their range on {parity.pictures} golden pictures"
+        f"their range on {parity.pictures} golden pictures; built by promptmad-inspector "
+        f"{version or 'before plans said its version'}"
     )

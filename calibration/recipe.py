@@ -76,6 +76,11 @@ def read_recipe(path: Path) -> Recipe:
         raise InputError(
             f"There is no recipe at {path}: make one with 'inspector calibrate'."
         ) from None
+    except OSError as error:
+        raise InputError(
+            f"The recipe {path} cannot be read: {error.strerror}; name the file that 'inspector "
+            "calibrate' made."
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

@@ -16,7 +16,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from engine.bundle import FILES, MANIFEST, read_bundle
 from engine.files import whole_file
-from engine.sealed import new_folder
+from engine.sealed import new_folder, require_place
 from engine.types import BundleError, InputError
 
 MOST_BYTES = 4 * 2**30
@@ -31,12 +31,14 @@ _LOCATOR_BYTES = 20  # of the Zip64 record, which would overrule the sizes that 
 _THEN = (1980, 1, 1, 0, 0, 0)  # equal bundles, equal archives
 
 
-def pack(bundle: Path, out: Path) -> Path:
+def pack(bundle: Path, out: Path, *, overwrite: bool = False) -> Path:
     """Write a bundle folder as one zip, whole or not at all; returns ``out``.
 
     :class:`BundleError` for a bundle that is damaged, or holds what :func:`unpack` would not take;
-    :class:`InputError` where nothing can be written, or ``out`` lies in the bundle.
+    :class:`InputError` where nothing can be written, ``out`` lies in the bundle, or is there and
+    ``overwrite`` is false.
     """
+    require_place(out, overwrite=overwrite)
     read_bundle(bundle)
     paths = sorted(bundle.iterdir())
     for path in paths:
@@ -44,8 +46,6 @@ def pack(bundle: Path, out: Path) -> Path:
             raise BundleError(f"The bundle {bundle} holds {path.name}, which is no file of one.")
     if sum(path.stat().st_size for path in paths) > MOST_BYTES:
         raise BundleError(f"The bundle {bundle} is larger than one that is unpacked again.")
-    if out.parent.resolve() == bundle.resolve():
-        raise InputError(f"{out} would lie in the bundle itself: name another folder.")
     with whole_file(out) as part, ZipFile(part, "w") as packed:
         for path in paths:
             entry = ZipInfo(path.name, _THEN)

@@ -5,6 +5,7 @@ A plan that answers otherwise than the bundle it was made from is never left on 
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def build(
         require(parity, pinned, what, "it was not kept; try another --runtime, or --precision f32")
         manifest = _manifest(
             opened,
+            project_version=version("promptmad-inspector"),
             products=_named(opened.manifest, chosen),
             runtime=name,
             runtime_version=backend(name).version(),

@@ -28,7 +28,7 @@ from engine.files import sha256_of
 from engine.golden import GOLDEN, Golden, read_golden, write_golden
 from engine.known import KNOWN, KnownGood, read_known, write_known
 from engine.manifest import Manifest, parse
-from engine.sealed import SIGNATURE, SUMS, verify, whole_folder
+from engine.sealed import MARKERS, SIGNATURE, SUMS, content_of, verify, whole_folder
 from engine.signature import require_signed, sign
 from engine.types import BundleError
 
@@ -42,7 +42,7 @@ GRAPHS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 OUTLINE = "outline"
 """What a trunk may give besides, and a head then takes: added to the logit, on the map's grid."""
 
-MANIFEST = "manifest.json"
+MANIFEST = MARKERS["bundle"]
 FILES = frozenset(
     {
         MANIFEST,
@@ -88,14 +88,24 @@ class Bundle:
     sha256: str
 
     def graph(self, name: str) -> onnx.ModelProto:
-        """One of the three graphs: "trunk", "step" or "head"."""
-        return onnx.load(self.folder / f"{name}.onnx")
+        """One of the three graphs: "trunk", "step" or "head"; :class:`BundleError` where its file
+        holds none, or another."""
+        path = self.folder / f"{name}.onnx"
+        with content_of(path, MEND):
+            model = onnx.load(path)
+            _check_graph(name, model)
+        return model
 
     @cached_property
     def prompts(self) -> PromptTable:
-        """The prompt table."""
-        words = _WORDS.validate_json((self.folder / "prompts.json").read_bytes())
-        return PromptTable(words, np.load(self.folder / "prompts.npy", allow_pickle=False))
+        """The prompt table; :class:`BundleError` where its files are damaged."""
+        words, embeddings = self.folder / "prompts.json", self.folder / "prompts.npy"
+        with content_of(words, MEND):
+            read = _WORDS.validate_json(words.read_bytes())
+        with content_of(embeddings, MEND):
+            table = PromptTable(read, np.load(embeddings, allow_pickle=False))
+            _check_prompts(table, self.manifest)
+        return table
 
     @cached_property
     def goods(self) -> Sequence[KnownGood]:
@@ -127,7 +137,11 @@ class Bundle:
 def read_bundle(folder: Path) -> Bundle:
     """Verify and open a bundle; :class:`BundleError` names the file and the mend."""
     sha256 = verify(folder, "bundle", MEND)
-    return Bundle(folder, parse(Manifest, folder / MANIFEST, MEND), sha256)
+    bundle = Bundle(folder, parse(Manifest, folder / MANIFEST, MEND), sha256)
+    for name in GRAPHS:  # which its sums may have left out
+        if not (folder / f"{name}.onnx").is_file():
+            raise BundleError(f"The bundle {folder} lacks its file {name}.onnx: {MEND}.")
+    return bundle
 
 
 def write_bundle(
@@ -165,15 +179,18 @@ def write_bundle(
 def _check_graphs(graphs: Mapping[str, onnx.ModelProto]) -> None:
     if set(graphs) != set(GRAPHS):
         raise ValueError(f"a bundle has the graphs {sorted(GRAPHS)}, not {sorted(graphs)}")
-    for name, (inputs, outputs) in GRAPHS.items():
-        onnx.checker.check_model(graphs[name])
-        graph = graphs[name].graph
-        found = tuple(v.name for v in graph.input), tuple(v.name for v in graph.output)
-        if tuple(tuple(v for v in side if v != OUTLINE) for side in found) != (inputs, outputs):
-            raise ValueError(f"{name}: inputs and outputs are {found}, not {(inputs, outputs)}")
+    for name, model in graphs.items():
+        _check_graph(name, model)
     opsets = {frozenset((o.domain, o.version) for o in m.opset_import) for m in graphs.values()}
     if len(opsets) != 1:
         raise ValueError("the three graphs must be exported with one set of opsets")
+
+
+def _check_graph(name: str, model: onnx.ModelProto) -> None:
+    onnx.checker.check_model(model)
+    found = tuple(v.name for v in model.graph.input), tuple(v.name for v in model.graph.output)
+    if tuple(tuple(v for v in side if v != OUTLINE) for side in found) != GRAPHS[name]:
+        raise ValueError(f"{name}: inputs and outputs are {found}, not {GRAPHS[name]}")
 
 
 def _check_prompts(prompts: PromptTable, manifest: Manifest) -> None:

@@ -13,11 +13,12 @@ BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle fol
 def pack(
     bundle: BundleFolder,
     out: Annotated[Path, typer.Option(help="The zip file to write.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file.")] = False,
 ) -> None:
     """Write a bundle as one file."""
     from engine.archive import pack as packed
 
-    typer.echo(str(packed(bundle, out)))
+    typer.echo(str(packed(bundle, out, overwrite=overwrite)))
 
 
 def unpack(

@@ -13,20 +13,26 @@ from engine.types import InputError
 def whole_file(target: Path) -> Iterator[Path]:
     """A ``.part`` sibling to write, renamed to ``target`` at the end, removed after an error.
 
-    A full or read-only disk is an :class:`InputError` that names the file.
+    A full or read-only disk, or no file's name, is an :class:`InputError` that names it.
     """
+    if not target.name:  # ".", "/", a drive
+        raise InputError(f"{target} names no file: name one in it.")
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield part
         part.replace(target)
     except OSError as error:
-        raise InputError(
-            f"{target} cannot be written: {error.strerror}; make room or name another folder."
-        ) from error
+        raise unwritable(target, error) from error
     finally:
         with suppress(OSError):  # none there, or stuck on the disk that the first error tells of
             part.unlink()
+
+
+def unwritable(target: Path, error: OSError) -> InputError:
+    """The sentence for what the disk refuses."""
+    reason = error.strerror or error
+    return InputError(f"{target} cannot be written: {reason}; make room or name another folder.")
 
 
 def ready_folder(folder: Path) -> None:

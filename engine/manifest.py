@@ -22,7 +22,9 @@ Name = Annotated[str, Field(min_length=1)]
 Positive = Annotated[int, Field(ge=1)]
 RuntimeName = Literal["tensorrt", "openvino", "onnxruntime", "fake"]
 Precision = Literal["f32", "f16", "bf16", "int8"]
-SCHEMA: Final = 1
+BUNDLE_SCHEMA: Final = 1
+PLAN_SCHEMA: Final = 2
+"""Raise one with each new field: a program that does not know it can then ask to be updated."""
 
 
 class _Frozen(BaseModel):
@@ -112,7 +114,7 @@ class _Products(_Frozen):
 class Manifest(_Products):
     """What a bundle says of itself. A product's position in ``products`` is its code."""
 
-    schema_version: Literal[1] = SCHEMA
+    schema_version: Literal[1] = BUNDLE_SCHEMA
     name: Name
     model: str
     created: AwareDatetime
@@ -131,11 +133,12 @@ class PlanManifest(_Products):
 
     ``parity`` is the largest difference from what was expected, of scores and of maps, seen when
     the plan was built, as a share of their range (:mod:`engine.parity`), ``parity_score`` that of
-    scores alone; ``gflop`` what one picture
-    takes (:mod:`engine.flops`), None where that is not known.
+    scores alone; ``gflop`` what one picture takes (:mod:`engine.flops`), None where that is not
+    known; ``project_version`` the program whose passes made it, "" where it is older than this.
     """
 
-    schema_version: Literal[1] = SCHEMA
+    schema_version: Literal[1, 2] = PLAN_SCHEMA
+    project_version: str = ""
     runtime: RuntimeName
     runtime_version: str
     precision: Precision
@@ -160,12 +163,13 @@ M = TypeVar("M", Manifest, PlanManifest)
 
 def parse(model: type[M], path: Path, mend: str) -> M:
     """Read a manifest file; :class:`BundleError` tells a newer schema from a wrong value."""
+    newest = model.model_fields["schema_version"].default
     try:
         text = path.read_bytes()
         version = _AnySchema.model_validate_json(text).schema_version
-        if version > SCHEMA:
+        if version > newest:
             raise BundleError(
-                f"{path} has schema {version}, this program reads up to {SCHEMA}: "
+                f"{path} has schema {version}, this program reads up to {newest}: "
                 "update promptmad-inspector."
             )
         return model.model_validate_json(text)
@@ -176,4 +180,6 @@ def parse(model: type[M], path: Path, mend: str) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
+        if first["type"] == "extra_forbidden":  # of newer programs that wrote it in an old schema
+            mend = f"update promptmad-inspector, or {mend}"
         raise BundleError(f"{path} is not usable: {where}: {first['msg']}; {mend}.") from error

@@ -15,7 +15,11 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 def list_pictures(folder: Path) -> list[Path]:
     """Every picture below ``folder``, sorted; :class:`InputError` if there is none."""
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError as error:  # a name that no folder can have
+        raise InputError(f"{folder} cannot be read: {error.strerror}; name a folder.") from error
+    if not there:
         raise InputError(f"There is no folder {folder}: name one that holds pictures.")
     found = pictures_below(folder)
     if not found:

@@ -14,11 +14,11 @@ from engine.bundle import Bundle
 from engine.files import sha256_of
 from engine.golden import Golden, read_golden
 from engine.manifest import PlanManifest, parse
-from engine.sealed import SIGNATURE, SUMS, verify
+from engine.sealed import MARKERS, SIGNATURE, SUMS, verify
 from engine.signature import require_signed
 from engine.types import BundleError
 
-PLAN = "plan.json"
+PLAN = MARKERS["plan"]
 BUNDLE_SUMS = f"bundle-{SUMS}"
 BUNDLE_SIGNATURE = f"bundle-{SIGNATURE}"
 MEND = "build it again with 'inspector build'"

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from engine.files import whole_file
+from engine.files import unwritable, whole_file
+from engine.sealed import require_unsealed
 from engine.types import BundleError, InputError
 
 SIGNATURE_BYTES = 64
@@ -29,12 +30,17 @@ MOST_SUMS_BYTES = 16 * 1024
 def make_keys(private: Path) -> Path:
     """Write a new pair, ``private`` for its owner's eyes and ``private.pub``; returns the latter.
 
-    :class:`InputError` where one of them is there already: what it signed would be nobody's.
+    :class:`InputError` where one of them is there already: what it signed would be nobody's; or
+    where they would lie in a bundle.
     """
-    public = private.with_name(private.name + ".pub")
-    for path in (private, public):
-        if path.exists():
-            raise InputError(f"{path} is there already: name another file for the new key.")
+    public = Path(f"{private}.pub")  # of any path, "." and "/" as well, which are there already
+    require_unsealed(private.parent)
+    try:
+        for path in (private, public):
+            if path.exists():
+                raise InputError(f"{path} is there already: name another file for the new key.")
+    except OSError as error:
+        raise unwritable(private, error) from error
     key = Ed25519PrivateKey.generate()
     with whole_file(private) as part:
         part.touch(0o600, exist_ok=False)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.cli import MOST_THREADS
 from engine.types import InputError
 
 Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -45,7 +46,7 @@ class StationSettings(BaseModel):
     pictures: PictureSettings = PictureSettings()
     grab_deadline_ms: Milliseconds | None = None
     deadline_ms: Milliseconds | None = None
-    threads: Annotated[int, Field(ge=1)] | None = None
+    threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] | None = None
     trusted_keys: tuple[Path, ...] = ()
 
 

@@ -1,6 +1,7 @@
 """`inspector calibrate`: from a plan and good parts to a recipe."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,10 @@ from engine.build import build
 from engine.bundle import read_bundle
 from engine.files import sha256_of
 from engine.known import KnownGood
+from engine.plan import PLAN
+from engine.sealed import seal
 from engine.types import InputError, UnknownProductError
+from inspector.cli import app
 from tests.engine.test_pictures import save
 from tests.engine.tiny import grey_picture, make_tiny_bundle
 
@@ -52,6 +56,27 @@ def test_a_recipe_is_written_and_told(line: Path, tmp_path: Path) -> None:
     assert recipe.bundle_sha256 == read_bundle(line / "bundle").sha256
     assert {p: t.goods for p, t in recipe.products.items()} == {"disc": 12, "label": 12}
     assert recipe.products["label"].false_reject_rate == 0.1
+
+
+def test_verify_says_which_program_built_the_plan(line: Path, tmp_path: Path) -> None:
+    plan = shutil.copytree(line / "plan", tmp_path / "plan")
+    for version, words in (("0.0.9", "inspector 0.0.9"), ("", "before plans said its version")):
+        said = json.loads((plan / PLAN).read_text()) | {"project_version": version}
+        (plan / PLAN).write_text(json.dumps(said))
+        seal(plan)
+        done = CliRunner().invoke(app, ["verify", str(plan), "--json"])
+        assert json.loads(done.stdout)["project_version"] == version
+        done = CliRunner().invoke(app, ["verify", str(plan)])
+        assert done.stdout.strip().endswith(words)
+
+
+def test_a_recipe_that_cannot_be_written_is_told_before_the_first_picture(
+    line: Path, tmp_path: Path
+) -> None:
+    for out, words in ((tmp_path, "is a folder"), (line / "plan" / "r.json", "lie in the plan")):
+        done = call(line / "plan", tmp_path / "none", "--out", out)
+        assert isinstance(done.exception, InputError)
+        assert words in str(done.exception)
 
 
 def test_without_products_all_are_calibrated(line: Path, tmp_path: Path) -> None:

@@ -30,6 +30,12 @@ def test_a_missing_recipe_says_how_to_make_one(tmp_path: Path) -> None:
         read_recipe(tmp_path / "recipe.json")
 
 
+def test_a_recipe_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / ("x" * 300)):
+        with pytest.raises(InputError, match=r"recipe .* cannot be read: .*; name the file that"):
+            read_recipe(path)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

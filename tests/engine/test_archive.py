@@ -207,6 +207,23 @@ def test_a_link_in_a_bundle_is_not_followed(own_bundle: Path, tmp_path: Path) ->
     assert not (tmp_path / "b.zip").exists()
 
 
+def test_a_file_is_overwritten_on_request_only(tiny: Bundle, tmp_path: Path) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    call = ["pack", str(tiny.folder), "--out", str(precious)]
+    said = CliRunner().invoke(app, call)
+    assert (said.exit_code, "exists already" in said.output) == (2, True)
+    assert precious.read_text() == "mine"
+    said = CliRunner().invoke(app, [*call, "--overwrite"])
+    assert said.exit_code == 0, said.output
+    assert unpack(precious, tmp_path / "out") == tmp_path / "out"
+
+
+def test_a_folder_is_no_file_to_pack_into(tiny: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder: name a file in it"):
+        pack(tiny.folder, tmp_path, overwrite=True)
+
+
 def test_what_would_not_be_unpacked_is_not_packed(own_bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="would lie in the bundle itself"):
         pack(own_bundle, own_bundle / "b.zip")

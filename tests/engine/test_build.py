@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ def test_a_plan_says_where_it_comes_from(tiny: Bundle, tmp_path: Path) -> None:
     assert (plan.manifest.steps, plan.manifest.threads) == (4, 1)
     assert (plan.manifest.runtime, plan.manifest.precision) == ("openvino", "f32")
     assert plan.manifest.created == NOON
+    assert plan.manifest.project_version == version("promptmad-inspector")
     assert plan.manifest.parity < 1e-4
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,55 @@ def test_a_failed_write_leaves_nothing(
     with pytest.raises(InputError, match="cannot be written: No space left on device"):
         _write(tiny, tmp_path / "bundle", tiny.prompts)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_whose_sums_leave_out_a_graph_is_refused(own_bundle: Path) -> None:
+    (own_bundle / "step.onnx").unlink()
+    seal(own_bundle)
+    with pytest.raises(BundleError, match=r"lacks its file step\.onnx: copy it again"):
+        read_bundle(own_bundle)
+
+
+def _junk(bundle: Path) -> None:
+    (bundle / "trunk.onnx").write_bytes(b"nonsense")
+
+
+def _empty(bundle: Path) -> None:
+    (bundle / "trunk.onnx").write_bytes(b"")
+
+
+def _swapped(bundle: Path) -> None:
+    shutil.copyfile(bundle / "head.onnx", bundle / "trunk.onnx")
+
+
+def _unsorted(bundle: Path) -> None:
+    model = onnx.load(bundle / "trunk.onnx")
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(reversed(nodes))
+    onnx.save(model, bundle / "trunk.onnx")
+
+
+@pytest.mark.parametrize("spoil", [_junk, _empty, _swapped, _unsorted])
+def test_what_is_no_such_graph_is_told_though_its_sum_is_right(
+    own_bundle: Path, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    spoil(own_bundle)
+    seal(own_bundle)
+    read_bundle(own_bundle)  # stays quick: graphs are parsed where they are needed
+    with pytest.raises(BundleError, match=r"^\S+trunk\.onnx is not usable \(.+\): copy it again"):
+        build(own_bundle, tmp_path / "plan", steps=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("prompts.json", b"{"), ("prompts.json", b"{}"), ("prompts.npy", b"\x93NUMPY\x01\x00\x02")],
+)
+def test_prompts_that_cannot_be_read_are_told(own_bundle: Path, name: str, content: bytes) -> None:
+    (own_bundle / name).write_bytes(content)
+    seal(own_bundle)
+    with pytest.raises(BundleError, match=r"prompts\.\w+ is not usable \(.+\): copy it again"):
+        _ = read_bundle(own_bundle).prompts
 
 
 def test_graphs_outside_the_contract_are_refused(tiny: Bundle, tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ import typer
 from typer.testing import CliRunner, Result
 
 from engine import cli
+from engine.archive import pack
 from engine.build import build
 from engine.bundle import Bundle
 from engine.detector import Detector
 from engine.folder import read_map
 from engine.pictures import read_picture
 from engine.types import BundleError, InputError, UnknownProductError
+from inspector.cli import app
 from tests.engine.test_pictures import save
 from tests.engine.tiny import grey_picture, spot_picture
 
@@ -64,7 +66,7 @@ def test_build_says_what_it_built(tiny: Bundle, tmp_path: Path) -> None:
     ("option", "value", "sentence"),
     [
         ("--runtime", "cuda", "no runtime 'cuda'"),
-        ("--precision", "f64", "openvino has no 'f64': choose f32"),
+        ("--precision", "f64", "computes in 'f64': .*; choose f32"),
         ("--steps", "11", "allows 0 to 10"),
     ],
 )
@@ -163,6 +165,17 @@ def test_results_never_go_among_the_pictures(plan: Path, folder: Path) -> None:
     assert not inside.exists()
 
 
+@pytest.mark.parametrize("below", ["", "results"])
+def test_results_never_go_into_the_plan(plan: Path, folder: Path, below: str) -> None:
+    inside = plan / below
+    call(
+        *("inspect", plan, folder, "--product", "disc", "--out", inside),
+        error=InputError,
+        match="would lie in the plan itself",
+    )
+    Detector.open(plan)
+
+
 def test_a_place_that_cannot_be_written_is_named(plan: Path, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file, no folder")
     call(
@@ -192,6 +205,73 @@ def test_a_map_is_read_back(plan: Path, folder: Path, tmp_path: Path) -> None:
     score_map = read_map(tmp_path / "out" / "spot" / "000.npz")
     row, column = np.unravel_index(score_map.argmax(), score_map.shape)
     assert cv2.pointPolygonTest(_square(24, 60, 8), (float(column), float(row)), False) >= 0
+
+
+LONG = "x" * 300  # no file system takes more than 255 of them
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("build", "BUNDLE", "--out", "."),
+        ("build", "BUNDLE", "--out", ".."),
+        ("build", "BUNDLE", "--out", "/"),
+        ("build", "BUNDLE", "--out", LONG),
+        ("build", LONG, "--out", "plan"),
+        ("pack", "BUNDLE", "--out", "."),
+        ("pack", "BUNDLE", "--out", "/"),
+        ("pack", "BUNDLE", "--out", LONG),
+        ("pack", LONG, "--out", "b.zip"),
+        ("unpack", "b.zip", "--out", "."),
+        ("keys", "new", ""),
+        ("keys", "new", "."),
+        ("keys", "new", "/"),
+        ("keys", "new", LONG),
+        ("keys", "sign", LONG, "--key", "k"),
+        ("verify", LONG),
+        ("verify", "PLAN", "--recipe", "."),
+        ("verify", "PLAN", "--recipe", LONG),
+        ("inspect", LONG, "pictures", "--product", "disc", "--out", "out"),
+        ("calibrate", "PLAN", "data", "--out", "."),
+        ("calibrate", "PLAN", "data", "--out", "PLAN/recipe.json"),
+    ],
+    ids=lambda words: " ".join(words).replace(LONG, "LONG"),
+)
+def test_a_slip_is_told_in_one_sentence(
+    tiny: Bundle,
+    plan: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    places = {"BUNDLE": str(tiny.folder), "PLAN": str(plan)}
+    if words[0] == "unpack":
+        places["b.zip"] = str(pack(tiny.folder, tmp_path / "b.zip"))
+    parts = [places.get(word, word.replace("PLAN/", f"{plan}/")) for word in words]
+    said = CliRunner().invoke(app, parts)
+    assert said.exit_code == 2, said.output or said.exception
+    assert said.stderr.startswith("Error: ")
+    assert said.stderr.count("\n") == 1
+    assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("build", "b", "--out", "p"),
+        ("inspect", "p", "f", "--product", "disc", "--out", "o"),
+        ("calibrate", "p", "d", "--out", "r.json"),
+        ("verify", "p"),
+        ("bench", "p"),
+    ],
+    ids=lambda words: str(words[0]),
+)
+def test_more_threads_than_any_machine_has_are_wrong_use(words: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(app, [*words, "--threads", "2147483648"])
+    assert said.exit_code == 2
+    assert "1024" in said.stderr
 
 
 def test_help_needs_none_of_the_heavy_libraries() -> None:

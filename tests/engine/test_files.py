@@ -36,6 +36,12 @@ def test_a_parent_that_is_a_file_is_told_in_one_sentence(tmp_path: Path) -> None
         _fill(tmp_path / "file" / "below")
 
 
+@pytest.mark.parametrize("name", [".", "/"])
+def test_what_names_no_file_is_told(name: str) -> None:
+    with pytest.raises(InputError, match="names no file"):
+        _fill(Path(name))
+
+
 def test_a_clean_up_that_fails_does_not_hide_why_it_was_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

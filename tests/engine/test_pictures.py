@@ -94,3 +94,5 @@ def test_an_empty_folder_is_named(tmp_path: Path) -> None:
         list_pictures(tmp_path)
     with pytest.raises(InputError, match="There is no folder"):
         list_pictures(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="name a folder"):
+        list_pictures(tmp_path / ("n" * 300))

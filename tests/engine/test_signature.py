@@ -60,6 +60,17 @@ def test_the_commands_make_keys_sign_and_tell(own_bundle: Path, tmp_path: Path) 
     assert (code, "was signed by none of b.pem.pub" in said) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_what_is_a_folder_is_no_place_for_a_key(name: str) -> None:
+    with pytest.raises(InputError, match="is there already"):
+        make_keys(Path(name))
+
+
+def test_no_key_is_put_into_a_bundle(own_bundle: Path) -> None:
+    with pytest.raises(InputError, match="would lie in the bundle itself"):
+        make_keys(own_bundle / "quality.pem")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_the_private_key_is_its_owners(key: Path) -> None:
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
