@@ -2,8 +2,8 @@
 
 Left alone, OpenVINO computes in bf16 on every CPU that can, and a refined map then moves by some
 hundredths. The graph is read by the core's own front end, not by ``convert_model``, which would
-report to its maker. There is no cache of compiled models: a trained plan opens in 0.8 s without,
-and 0.2 s less are not worth a second copy to keep whole (docs/decisions/0021).
+report to its maker. Compiled models are kept (:mod:`engine.runtimes.compiled`), by what they were
+compiled from: a plan that was just built opens as fast as one that was opened before.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,9 +13,11 @@ from typing import Any, Self
 
 import numpy as np
 import onnx
+from platformdirs import user_cache_path
 
 from engine.manifest import Precision, RuntimeName
 from engine.runtimes.base import Answers, Codes, Images, in_turns
+from engine.runtimes.compiled import compiled, key_of
 from engine.runtimes.missing import missing
 from engine.types import InferenceError, MissingError
 
@@ -46,11 +48,18 @@ class OpenVINORuntime:
 
     name: RuntimeName = "openvino"
 
-    def __init__(self, model: Path, precision: Precision, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: Path,
+        precision: Precision,
+        threads: int | None = None,
+        cache: Path | None = None,
+    ) -> None:
         self.precision = precision
         self.version = version()
         self._model = model
         self._threads = threads
+        self._cache = cache or user_cache_path("promptmad-inspector") / "openvino"
         self._infer: Callable[[dict[str, Any]], Any] | None = None
         self._names: list[str] = []
 
@@ -63,16 +72,27 @@ class OpenVINORuntime:
         }
         if self._threads is not None:
             config["INFERENCE_NUM_THREADS"] = self._threads
-        compiled = _openvino().Core().compile_model(self._model, "CPU", config)
-        found = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        model = self._compiled(config)
+        found = model.get_property("INFERENCE_PRECISION_HINT").to_string()
         if found != hint:
             raise MissingError(
                 f"This CPU computes in {found} where the plan asks for {hint}: "
                 "build the plan again with --precision f32."
             )
-        self._names = [value.get_any_name() for value in compiled.inputs]
-        self._infer = compiled.create_infer_request().infer
+        self._names = [value.get_any_name() for value in model.inputs]
+        self._infer = model.create_infer_request().infer
         return self
+
+    def _compiled(self, config: dict[str, Any]) -> Any:
+        core = _openvino().Core()
+        graph = core.read_model(self._model)  # its content is asked, wherever the plan lies
+
+        def compile_with(cache: Mapping[str, Any]) -> Any:
+            return core.compile_model(graph, "CPU", {**config, **cache})
+
+        weights = self._model.with_suffix(".bin")
+        key = key_of(self._model, weights, self.version, _cpu(core), *map(str, config.items()))
+        return compiled(compile_with, self._cache, key)
 
     def __exit__(
         self,
@@ -96,6 +116,11 @@ class OpenVINORuntime:
             raise InferenceError(f"OpenVINO gave up on a picture: {error}.") from error
         # copies: the request's own buffers are overwritten by the next picture
         return np.array(answers["map"]), np.array(answers["score"])
+
+
+def _cpu(core: Any) -> str:
+    """What a model was compiled for: another machine's is not taken."""
+    return str(core.get_property("CPU", "FULL_DEVICE_NAME"))
 
 
 def _openvino() -> ModuleType:

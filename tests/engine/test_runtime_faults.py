@@ -32,33 +32,48 @@ class StandInOpenVINO:
     def get_version(self) -> str:
         return "stand-in"
 
+    def read_model(self, model: Path) -> Path:
+        return model
+
     def compile_model(self, _: Path, device: str, config: dict[str, Any]) -> "StandInOpenVINO":
         self.asked = {"device": device} | config
         return self
 
-    def get_property(self, _: str) -> SimpleNamespace:
+    def get_property(self, *_: str) -> SimpleNamespace:
         return SimpleNamespace(to_string=lambda: self._found)
 
     def create_infer_request(self) -> SimpleNamespace:
         return SimpleNamespace(infer=None)
 
 
-def test_openvino_is_told_precision_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def graph(tmp_path: Path) -> Path:
+    """A folder with files of a graph's names."""
+    for name in ("model.xml", "model.bin"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_openvino_is_told_precision_and_threads(
+    graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stand_in = StandInOpenVINO("f32")
     monkeypatch.setattr(openvino, "_openvino", lambda: stand_in)
-    with openvino.load(Path("plan"), "f32", 3):
+    with openvino.load(graph, "f32", 3):
         assert stand_in.asked["device"] == "CPU"
         assert stand_in.asked["INFERENCE_PRECISION_HINT"] == "f32"
         assert stand_in.asked["INFERENCE_NUM_THREADS"] == 3
-    with openvino.load(Path("plan"), "f32", None):
+    with openvino.load(graph, "f32", None):
         assert "INFERENCE_NUM_THREADS" not in stand_in.asked
 
 
-def test_a_cpu_without_the_plans_precision_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cpu_without_the_plans_precision_is_said(
+    graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(openvino, "_openvino", lambda: StandInOpenVINO("f32"))
     with (
         pytest.raises(MissingError, match=r"computes in f32 where the plan asks for bf16: build"),
-        openvino.load(Path("plan"), "bf16", None),
+        openvino.load(graph, "bf16", None),
     ):
         pass
 

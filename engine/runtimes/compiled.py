@@ -1,0 +1,74 @@
+"""Compiled models of OpenVINO, kept in the user's cache: opening a plan then takes a third.
+
+OpenVINO does not check the weights that it reads from one: damage comes out as other numbers. So
+each lies in a sealed folder, whose sums are asked before OpenVINO is, and what is not whole is
+compiled again. Several processes may compile one plan at once; the first is kept.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from engine.files import sha256_of
+from engine.sealed import seal, verify
+from engine.types import KnownError
+
+T = TypeVar("T")
+MOST = 8
+"""Compiled models of a user; the one that was used longest ago goes first."""
+
+
+def key_of(*parts: str | Path) -> str:
+    """Of all that a compiled model depends on: files by their content, the rest as it is."""
+    whole = hashlib.sha256()
+    for part in parts:
+        said = sha256_of(part) if isinstance(part, Path) else part
+        whole.update(f"{len(said)} {said}".encode())
+    return whole.hexdigest()
+
+
+def compiled(compile_with: Callable[[Mapping[str, Any]], T], cache: Path, key: str) -> T:
+    """What ``compile_with`` gives for the settings that make OpenVINO read or write ``cache``.
+
+    A cache that cannot be used costs time and nothing else.
+    """
+    kept = cache / key
+    if _is_whole(kept):
+        return compile_with({"CACHE_DIR": str(kept)})
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=".new-", dir=cache))
+    except OSError:
+        return compile_with({})
+    try:
+        found = compile_with({"CACHE_DIR": str(new)})
+        with suppress(OSError):  # full, or another process was first
+            seal(new)
+            new.replace(kept)
+            _drop_old(cache)
+        return found
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _is_whole(kept: Path) -> bool:
+    """Whether it is there and as it was written; damaged ones are removed."""
+    if not kept.is_dir():
+        return False
+    try:
+        verify(kept, "compiled model", "compile it again")
+        kept.touch()  # used last
+    except (KnownError, OSError):
+        shutil.rmtree(kept, ignore_errors=True)
+        return False
+    return True
+
+
+def _drop_old(cache: Path) -> None:
+    kept = [path for path in cache.iterdir() if not path.name.startswith(".")]
+    for path in sorted(kept, key=lambda path: path.stat().st_mtime)[:-MOST]:
+        shutil.rmtree(path, ignore_errors=True)
