@@ -23,6 +23,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import genicam
+import numpy as np
 from genicam.genapi import GenericException as GenApiError
 from genicam.gentl import GenericException as GenTLError
 from harvesters.core import Callback, Harvester, ImageAcquirer
@@ -155,7 +156,7 @@ class GenICamCamera:
         started = perf_counter()
         with buffer:
             camera_id = _camera_id(buffer)
-            content = _picture(buffer.payload.components)
+            content = _picture(buffer.payload.components, buffer.module)
         grab_ms = (perf_counter() - started) * 1e3
         source = "" if camera_id is None else str(camera_id)
         return self._frame(ids.next(camera_id), content, grab_ms, source)
@@ -295,13 +296,22 @@ def _camera_id(buffer: Any) -> int | None:
         return None
 
 
-def _picture(components: Sequence[Any]) -> Image | FrameFault:
-    """The first component's pixels, copied, or what is wrong with it."""
+def _picture(components: Sequence[Any], buffer: Any) -> Image | FrameFault:
+    """The first component's pixels, copied, or what is wrong with it.
+
+    They are taken from the buffer itself: what Harvesters makes of packed ones takes the padding of
+    a line for pixels.
+    """
     if not components or components[0] is None or components[0].data_format not in LAYOUTS:
         return FrameFault.WRONG_FORMAT
     part = components[0]
     shape = (part.data_format, part.width, part.height, part.x_padding)
+    sent = np.frombuffer(buffer.raw_buffer, np.uint8, offset=part.data_offset)
     # A lossy link can deliver a "complete" buffer with a component of shape (0,).
-    if part.data.size == 0 or part.data.size < bytes_needed(*shape):
+    needed = bytes_needed(*shape)
+    if part.data.size == 0 or part.data.nbytes < needed or sent.size < needed:
         return FrameFault.INCOMPLETE
-    return to_rgb(part.data, *shape)
+    try:
+        return to_rgb(sent, *shape)
+    except InputError:  # pairs of pixels in a line of an odd width
+        return FrameFault.WRONG_FORMAT

@@ -126,7 +126,7 @@ def test_an_incomplete_buffer_is_a_frame_with_a_fault() -> None:
     [
         ("data", np.empty(0, np.uint8), FrameFault.INCOMPLETE),
         ("data", np.empty(100 * 99 * 4, np.uint8), FrameFault.INCOMPLETE),
-        ("data_format", "Mono12p", FrameFault.WRONG_FORMAT),
+        ("data_format", "Mono14p", FrameFault.WRONG_FORMAT),
     ],
 )
 def test_a_complete_buffer_without_a_picture_is_a_fault(
@@ -136,6 +136,21 @@ def test_a_complete_buffer_without_a_picture_is_a_fault(
     with viky() as camera:
         [frame] = take(camera, 1)
     assert (frame.fault, frame.image, frame.frame_id) == (fault, None, 0)
+
+
+def test_packed_pixels_are_taken_from_the_buffer_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped cameras send none; what one sends is read as if it were packed."""
+    with viky(PixelFormat="Mono8") as camera:
+        [plain] = take(camera, 1)
+    monkeypatch.setattr(Component2DImage, "data_format", property(lambda _: "Mono12Packed"))
+    monkeypatch.setattr(Component2DImage, "height", property(lambda _: 60))
+    with viky(PixelFormat="Mono8") as camera:
+        [packed] = take(camera, 1)
+    assert plain.image is not None
+    assert packed.image is not None
+    width = plain.image.shape[1]
+    assert packed.image.shape == (60, width, 3)
+    assert packed.fault is None
 
 
 class Stubborn:
