@@ -116,6 +116,7 @@ def _with_colour(pixels: NDArray[np.uint8], chroma: tuple[slice, int, int]) -> N
     pairs = pixels.reshape(height, width // 2, 4)
     whole = np.empty((height, width, 3), np.uint8)
     whole[..., 0] = pairs[..., luma].reshape(height, width)
-    whole[..., 1] = pairs[..., red].repeat(2, axis=1)
-    whole[..., 2] = pairs[..., blue].repeat(2, axis=1)
+    for one in (0, 1):
+        whole[:, one::2, 1] = pairs[..., red]
+        whole[:, one::2, 2] = pairs[..., blue]
     return whole
