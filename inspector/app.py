@@ -23,6 +23,7 @@ from engine.detector import Detector
 from engine.manifest import PlanManifest
 from engine.plan import read_plan
 from engine.types import MissingError
+from inspector.camera.address import without_password
 from inspector.camera.base import Camera
 from inspector.camera.open import open_camera
 from inspector.db.errors import explained
@@ -102,7 +103,7 @@ class StationSession:
         """Camera, model, database and disk, as they are now."""
         from inspector.ui.session import Health, StatusItem
 
-        camera, model = self.settings.camera.partition("?")[0], self.plan
+        camera, model = without_password(self.settings.camera.partition("?")[0]), self.plan
         health, detail = self._camera_health()
         return (
             StatusItem("Camera", camera, health, detail),

@@ -1,4 +1,4 @@
-"""From one string to a camera: `sim:…`, `folder:…`, `genicam:…`. A source is chosen here only.
+"""From one string to a camera: `sim:…`, `folder:…`, `genicam:…`, `video:…`; chosen here only.
 
 Each source is imported when it is asked for: a folder needs no GenICam libraries.
 """
@@ -6,7 +6,7 @@ Each source is imported when it is asked for: a folder needs no GenICam librarie
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from engine.types import InputError
 from inspector.camera.base import Camera
@@ -15,6 +15,8 @@ FORMS = (
     "sim:all or sim:PRODUCT,…[?seed=1&size=256&defect_rate=0.1&parts=200&lost=0.01&…]",
     "folder:PATH[?product=NAME&loop=true]",
     "genicam:SERIAL[@PRODUCER.cti][?FEATURE=VALUE&…]",
+    "video:NUMBER[?width=1280&height=720&fps=30]",
+    "video:FILE or video:rtsp://…",
 )
 
 
@@ -66,6 +68,25 @@ def _genicam(source: str, options: Mapping[str, str]) -> Camera:
     return GenICamCamera(serial, Path(producer) if producer else None, settings=options)
 
 
+def _video(source: str, options: Mapping[str, str]) -> Camera:
+    from inspector.camera.video import PROPERTIES, VideoCamera
+
+    if "://" in source:  # what follows the ? is the address's own
+        query = urlencode(options)
+        return VideoCamera(f"{source}?{query}" if query else source)
+    unknown = ", ".join(sorted(options.keys() - PROPERTIES.keys()))
+    if unknown:
+        raise InputError(f"A video camera has no option {unknown}: it has {', '.join(PROPERTIES)}.")
+    return VideoCamera(source, {name: _number(name, value) for name, value in options.items()})
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise InputError(f"The camera's option {name} is a number, not {value!r}.") from None
+
+
 def _switch(name: str, value: str) -> bool:
     if value not in {"true", "false"}:
         raise InputError(f"The camera's option {name} is true or false, not {value!r}.")
@@ -73,5 +94,5 @@ def _switch(name: str, value: str) -> bool:
 
 
 _SOURCES: Mapping[str, Callable[[str, Mapping[str, str]], Camera]] = MappingProxyType(
-    {"sim": _sim, "folder": _folder, "genicam": _genicam}
+    {"sim": _sim, "folder": _folder, "genicam": _genicam, "video": _video}
 )

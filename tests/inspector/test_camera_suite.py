@@ -15,6 +15,7 @@ from inspector.camera.open import open_camera
 SPECS = {
     "folder": "folder:{folder}",
     "sim": "sim:disc,label?seed=1&size=64",
+    "video": "video:{video}",
     "genicam": "genicam:1@viky?AcquisitionFrameRate=200&Width=160&Height=120",
 }
 
@@ -28,14 +29,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("video") / "line.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    for number in range(50):
+        writer.write(np.full((48, 64, 3), 4 * number, np.uint8))
+    writer.release()
+    return path
+
+
 @pytest.fixture(
     params=[
         pytest.param(kind, marks=pytest.mark.camera if kind == "genicam" else ()) for kind in SPECS
     ]
 )
-def make(request: pytest.FixtureRequest, folder: Path) -> Callable[[], Camera]:
+def make(request: pytest.FixtureRequest, folder: Path, video: Path) -> Callable[[], Camera]:
     """A maker of fresh cameras of one kind, not yet entered."""
-    spec = SPECS[request.param].format(folder=folder)
+    spec = SPECS[request.param].format(folder=folder, video=video)
     return lambda: open_camera(spec)
 
 
