@@ -1,6 +1,6 @@
 """The set-up commands: what they do twice, half-way, from elsewhere, and on a bare machine.
 
-And the latency benchmark: that it is fair, and that its stages are a station's.
+And the latency benchmark: that it is fair.
 """
 
 import importlib.util
@@ -17,10 +17,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from engine.build import build
 from engine.types import Image, Prediction
-from inspector.pipeline.counters import Percentiles
-from tests.engine.tiny import make_tiny_bundle
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 
@@ -240,17 +237,3 @@ def test_no_runtime_always_runs_after_the_same_other(latency: ModuleType) -> Non
     before_torch = {turns[i - 1] for i, name in enumerate(turns) if i and name == "torch"}
     assert {latency.REFERENCE, "ort"} <= before_torch
     assert times["torch"]["total"] == [6.0] * 12
-
-
-def test_the_whole_path_is_a_stations(
-    latency: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bundle = make_tiny_bundle(tmp_path / "bundle", ("disc", "board"))
-    plan = build(bundle, tmp_path / "plan", runtime="onnxruntime")
-    stages = latency.whole_path(plan, tmp_path, parts=3, threads=1)
-    detector = ["pre", "infer", "post"]
-    assert list(stages) == ["grab", "check", *detector, "judge", "draw", "save", "commit", "total"]
-    saved = list((tmp_path / "out" / "pictures").rglob("*.png"))
-    assert len(saved) == 9  # overlay, crop and picture of each part
-    latency.report_path({"draw": Percentiles(1.5, 2.5)}, 3)
-    assert "draw                         1.50     2.50" in capsys.readouterr().out
