@@ -8,16 +8,19 @@ compiled again. Several processes may compile one plan at once; the first is kep
 import hashlib
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from engine.files import sha256_of
 from engine.sealed import seal, verify
 from engine.types import KnownError
 
 T = TypeVar("T")
+NEW: Final = ".new-"
+DAY_S: Final = 24 * 3600
 MOST = 8
 """Compiled models of a user; the one that was used longest ago goes first."""
 
@@ -41,7 +44,7 @@ def compiled(compile_with: Callable[[Mapping[str, Any]], T], cache: Path, key: s
         return compile_with({"CACHE_DIR": str(kept)})
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=".new-", dir=cache))
+        new = Path(tempfile.mkdtemp(prefix=NEW, dir=cache))
     except OSError:
         return compile_with({})
     try:
@@ -69,6 +72,9 @@ def _is_whole(kept: Path) -> bool:
 
 
 def _drop_old(cache: Path) -> None:
+    for path in cache.glob(f"{NEW}*"):
+        if path.stat().st_mtime < time.time() - DAY_S:  # of a process that was killed
+            shutil.rmtree(path, ignore_errors=True)
     kept = [path for path in cache.iterdir() if not path.name.startswith(".")]
     for path in sorted(kept, key=lambda path: path.stat().st_mtime)[:-MOST]:
         shutil.rmtree(path, ignore_errors=True)

@@ -1,5 +1,7 @@
 """Compiled models that are kept: taken again, never when damaged, never in anybody's way."""
 
+import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from engine.build import build
 from engine.bundle import Bundle
 from engine.runtimes import compiled as module
-from engine.runtimes.compiled import MOST, compiled, key_of
+from engine.runtimes.compiled import DAY_S, MOST, compiled, key_of
 from engine.runtimes.openvino import OpenVINORuntime
 from engine.sealed import SUMS
 from tests.engine.tiny import grey_picture
@@ -62,6 +64,15 @@ def test_those_used_longest_ago_go(tmp_path: Path) -> None:
     assert len(kept) == MOST
     assert {"0", "new"} <= kept
     assert "1" not in kept
+
+
+def test_what_a_killed_process_left_is_gone_a_day_later(tmp_path: Path) -> None:
+    for name, age_s in ((".new-old", 2 * DAY_S), (".new-now", 0)):
+        (tmp_path / name).mkdir()
+        then = time.time() - age_s
+        os.utime(tmp_path / name, (then, then))
+    compiled(Compiler(), tmp_path, "a")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".new-now", "a"]
 
 
 def test_a_cache_that_cannot_be_used_costs_time_alone(tmp_path: Path) -> None:
