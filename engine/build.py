@@ -107,11 +107,11 @@ def _graph(
 def _need_golden(bundle: Bundle, codes: list[int] | None, precision: Precision) -> None:
     """:class:`InputError` where a bundle has no pictures on which it shows what fewer bits do. On
     clouds it does not: their scores are a hundred times those of parts, and so is the tolerance."""
-    golden = bundle.golden
-    if golden is None or (codes is not None and not len(golden.of(codes))):
+    wanted = set(range(len(bundle.manifest.products)) if codes is None else codes)
+    if bundle.golden is None or not wanted <= set(bundle.golden.product.tolist()):
         raise InputError(
-            f"{bundle.folder} has no golden pictures of these products, which {precision} is "
-            "checked on: export it again, or choose --precision f32."
+            f"{bundle.folder} has no golden pictures of each of these products, which {precision} "
+            "is checked on: export it again, or choose --precision f32."
         )
 
 

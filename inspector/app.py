@@ -22,6 +22,7 @@ from calibration.recipe import Recipe, read_recipe, require_fit
 from engine.detector import Detector
 from engine.manifest import PlanManifest
 from engine.plan import read_plan
+from engine.sealed import require_unsealed
 from engine.types import MissingError
 from inspector.camera.address import without_password
 from inspector.camera.base import Camera
@@ -66,6 +67,7 @@ class StationSession:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
+        require_unsealed(settings.out)
         self.plan = read_plan(settings.plan, settings.trusted_keys).manifest
         self._recipe = read_recipe(settings.recipe)
         check_fit(settings, self.plan, self._recipe)

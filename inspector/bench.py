@@ -2,8 +2,8 @@
 
 A part that is OK and one that is NG cost differently: of the latter an overlay is drawn and three
 pictures are saved. So a station is run twice over the same pictures, with limits that no score and
-that every score exceeds; of a picture's places a hundredth does, as of a part with a defect. There
-is no stage "correct" yet: no station corrects what a camera gives.
+that every score exceeds; of the first picture's places a hundredth does, as of a part with a
+defect. There is no stage "correct" yet: no station corrects what a camera gives.
 """
 
 import json
@@ -40,7 +40,7 @@ NEVER = 1e30
 WARM_UP = 10
 """Parts that are judged before any is counted."""
 MOST_SAVED = 500 * 2**20
-"""Bytes of pictures that are NG, before they are packed: ten thousand would fill a disk."""
+"""Bytes of NG parts' pictures, unpacked and without views: ten thousand would fill a disk."""
 MADE_UP = 8
 DEFECTIVE = 1.0
 """Percentage of a picture's places that a defect takes."""

@@ -6,6 +6,7 @@ compiled again. Several processes may compile one plan at once; the first is kep
 """
 
 import hashlib
+import os
 import shutil
 import tempfile
 import time
@@ -41,7 +42,10 @@ def compiled(compile_with: Callable[[Mapping[str, Any]], T], cache: Path, key: s
     """
     kept = cache / key
     if _is_whole(kept):
-        return compile_with({"CACHE_DIR": str(kept)})
+        try:
+            return compile_with({"CACHE_DIR": str(kept)})
+        except RuntimeError:  # OpenVINO's own: compiled anew, and said if that fails, too
+            _discard(kept)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(prefix=NEW, dir=cache))
@@ -64,11 +68,20 @@ def _is_whole(kept: Path) -> bool:
         return False
     try:
         verify(kept, "compiled model", "compile it again")
-        kept.touch()  # used last
     except (KnownError, OSError):
-        shutil.rmtree(kept, ignore_errors=True)
+        _discard(kept)
         return False
+    with suppress(OSError):  # another user's
+        kept.touch()  # used last
     return True
+
+
+def _discard(kept: Path) -> None:
+    """Whole or not at all: Windows lets nobody move what a process has open, and it stays."""
+    aside = kept.with_name(f"{NEW}{kept.name}-{os.getpid()}")
+    with suppress(OSError):
+        kept.replace(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _drop_old(cache: Path) -> None:
@@ -77,4 +90,4 @@ def _drop_old(cache: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
     kept = [path for path in cache.iterdir() if not path.name.startswith(".")]
     for path in sorted(kept, key=lambda path: path.stat().st_mtime)[:-MOST]:
-        shutil.rmtree(path, ignore_errors=True)
+        _discard(path)

@@ -26,7 +26,7 @@ import genicam
 import numpy as np
 from genicam.genapi import GenericException as GenApiError
 from genicam.gentl import GenericException as GenTLError
-from harvesters.core import Callback, Harvester, ImageAcquirer
+from harvesters.core import Buffer, Callback, Harvester, ImageAcquirer
 
 from engine.types import Image, InputError, MissingError
 from inspector.camera.base import Frame, FrameFault
@@ -143,7 +143,7 @@ class GenICamCamera:
         """The next buffer, or None for one that came incomplete."""
         patience_ends = monotonic() + self._silence_s
         while True:
-            buffer = self._acquirer.try_fetch(timeout=0.25)
+            buffer = self._acquirer.try_fetch(timeout=0.25, is_raw=True)
             if buffer is not None or spoilt.take():
                 return buffer
             if not self.triggered and monotonic() > patience_ends:
@@ -154,12 +154,24 @@ class GenICamCamera:
 
     def _grab(self, buffer: Any, ids: FrameIds) -> Frame:
         started = perf_counter()
-        with buffer:
-            camera_id = _camera_id(buffer)
-            content = _picture(buffer.payload.components, buffer.module)
+        camera_id = _camera_id(buffer)
+        try:
+            content = self._content(buffer)
+        finally:
+            buffer.parent.queue_buffer(buffer)
         grab_ms = (perf_counter() - started) * 1e3
         source = "" if camera_id is None else str(camera_id)
         return self._frame(ids.next(camera_id), content, grab_ms, source)
+
+    def _content(self, buffer: Any) -> Image | FrameFault:
+        """Harvesters says where the pixels lie; its decoder raises on some packed pictures."""
+        try:
+            found = Buffer(module=buffer, node_map=self._acquirer.remote_device.node_map)
+        except ValueError:
+            return FrameFault.WRONG_FORMAT
+        except GenTLError:  # without a word of what is in it
+            return FrameFault.INCOMPLETE
+        return _picture(found.payload.components, buffer)
 
     def _frame(
         self, frame_id: int, content: Image | FrameFault, grab_ms: float = 0.0, source: str = ""
@@ -291,7 +303,7 @@ def _answering(serial: str) -> Iterator[None]:
 def _camera_id(buffer: Any) -> int | None:
     """The id the producer gave, or None: it need not have any, and losses then go unseen."""
     try:
-        return int(buffer.module.frame_id)
+        return int(buffer.frame_id)
     except GenTLError:
         return None
 

@@ -6,7 +6,7 @@ Each source is imported when it is asked for: a folder needs no GenICam librarie
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from engine.types import InputError
 from inspector.camera.base import Camera
@@ -27,10 +27,15 @@ def open_camera(spec: str) -> Camera:
     follows a ``?`` in a genicam spec are features of the camera, set in that order.
     """
     scheme, colon, rest = spec.partition(":")
-    source, _, query = rest.partition("?")
+    source, _, query = (rest, "", "") if _is_address(scheme, rest) else rest.partition("?")
     if scheme not in _SOURCES or not colon or not source:
         raise InputError(f"The camera {spec!r} is not one of {' · '.join(FORMS)}.")
     return _SOURCES[scheme](source, _options(spec, query))
+
+
+def _is_address(scheme: str, rest: str) -> bool:
+    """Whether what follows a ``?`` is the camera's own, to be passed on as it is."""
+    return scheme == "video" and "://" in rest
 
 
 def _options(spec: str, query: str) -> dict[str, str]:
@@ -71,9 +76,6 @@ def _genicam(source: str, options: Mapping[str, str]) -> Camera:
 def _video(source: str, options: Mapping[str, str]) -> Camera:
     from inspector.camera.video import PROPERTIES, VideoCamera
 
-    if "://" in source:  # what follows the ? is the address's own
-        query = urlencode(options)
-        return VideoCamera(f"{source}?{query}" if query else source)
     unknown = ", ".join(sorted(options.keys() - PROPERTIES.keys()))
     if unknown:
         raise InputError(f"A video camera has no option {unknown}: it has {', '.join(PROPERTIES)}.")

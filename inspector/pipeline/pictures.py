@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -72,10 +73,12 @@ class PictureSink:
         wanted = dict(self._wanted(inspection))
         drawn = self.timer()
         saved: dict[str, Path] = {}
-        try:
+        with suppress(InputError, OSError):  # refused, or the folder is gone altogether
             for name, image in wanted.items():
-                saved[name] = self._save(inspection, name, image)
-        except (InputError, OSError):  # refused, or the folder is gone altogether
+                path = self._save(inspection, name, image)
+                if path is not None:
+                    saved[name] = path
+        if len(saved) < len(wanted):
             inspection = replace(inspection, alarm=Alarm.PICTURE_NOT_SAVED)
         took = {"draw": (drawn - start) * 1e3, "save": (self.timer() - drawn) * 1e3}
         return replace(inspection, pictures=saved, stages_ms={**inspection.stages_ms, **took})
@@ -103,12 +106,16 @@ class PictureSink:
         self._oks += 1
         return self.every_ok > 0 and self._oks % self.every_ok == 0
 
-    def _save(self, inspection: Inspection, name: str, image: Image) -> Path:
+    def _save(self, inspection: Inspection, name: str, image: Image) -> Path | None:
+        """None for a view that does not fit into its format: what it was drawn from may."""
         path = picture_path(inspection.id, inspection.inspected_at, name)
         if self.free(self.folder) < self.least_free:
             raise InputError(f"The disk of {self.folder} is nearly full: free some space.")
+        data = encoded(path.suffix, image)
+        if data is None:
+            return None
         with whole_file(self.folder / path) as part, part.open("wb") as file:
-            file.write(encoded(path.suffix, image))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())  # on the disk itself: a row is about to name it
         return path
@@ -120,15 +127,13 @@ def picture_path(inspection_id: str, at: datetime, name: str) -> Path:
     return Path(PurePosixPath("pictures", f"{at:%Y-%m-%d}", f"{inspection_id}-{name}{suffix}"))
 
 
-def encoded(suffix: str, image: Image) -> bytes:
+def encoded(suffix: str, image: Image) -> bytes | None:
     """An RGB picture as a file with this suffix has it: .png to the last bit, .jpg for the eye.
 
     OpenCV's own settings for PNG are its fastest; naming a level, even the first, makes it try
-    every filter on every row, which takes twice as long. :class:`InputError` for a picture that the
-    format cannot hold: a JPEG has at most 65,500 rows.
+    every filter on every row, which takes twice as long. None for a picture that the format cannot
+    hold: a JPEG has sides of at most 65,500 pixels.
     """
     settings = VIEW if suffix == ".jpg" else []
     fits, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)
-    if not fits:
-        raise InputError(f"A picture of {image.shape} does not fit into {suffix}.")
-    return data.tobytes()
+    return data.tobytes() if fits else None

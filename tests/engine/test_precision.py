@@ -139,16 +139,19 @@ def _kind(node: onnx.NodeProto | None) -> str:
 def test_without_pictures_there_are_no_fewer_bits(
     tmp_path: Path, tiny: Bundle, runtime: str, precision: str
 ) -> None:
-    said = f"has no golden pictures of these products, which {precision} is checked on: export it"
+    said = f"golden pictures of each of these products, which {precision} is checked on: export it"
     with pytest.raises(InputError, match=said):
         build(tiny.folder, tmp_path / "plan", runtime=runtime, precision=precision)
     with pytest.raises(InputError, match=r"There is no folder .*disc of pictures"):
         shown_below(tmp_path, tiny.manifest, None)
 
 
-def test_golden_pictures_of_other_products_are_none(tmp_path: Path, golden_of_disc: Path) -> None:
-    with pytest.raises(InputError, match="has no golden pictures of these products"):
-        build(golden_of_disc, tmp_path / "plan", precision="int8", products=["label"])
+@pytest.mark.parametrize("products", [["label"], ["disc", "label"], []])
+def test_every_product_wants_golden_pictures(
+    tmp_path: Path, golden_of_disc: Path, products: list[str]
+) -> None:
+    with pytest.raises(InputError, match="has no golden pictures of each of these products"):
+        build(golden_of_disc, tmp_path / "plan", precision="int8", products=products)
 
 
 def test_a_model_of_narrow_convolutions_gains_nothing(tmp_path: Path, golden_of_disc: Path) -> None:

@@ -279,3 +279,10 @@ def test_the_station_command_reads_its_settings_and_counts(tmp_path: Path) -> No
     result = CliRunner().invoke(app, ["station", str(toml), "--headless"])
     assert result.exit_code == 2
     assert "speed" in result.stderr
+
+
+def test_what_a_station_writes_lies_in_no_plan(tmp_path: Path) -> None:
+    settings = make_station(tmp_path, "sim:disc?size=64")
+    for out in (settings.plan, settings.plan / "out"):
+        with pytest.raises(InputError, match="would lie in the plan itself"):
+            StationSession(settings.model_copy(update={"out": out}))

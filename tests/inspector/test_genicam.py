@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from genicam.genapi import EAccessMode
+from genicam.gentl import GenericException as GenTLError
 from genicam.gentl import IoException
 from harvesters.core import Component2DImage, ImageAcquirer
 
@@ -98,13 +99,13 @@ def _spoil(monkeypatch: pytest.MonkeyPatch) -> None:
     original = ImageAcquirer.try_fetch
     fetched = 0
 
-    def try_fetch(self: Any, *, timeout: float) -> Any:
+    def try_fetch(self: Any, *, timeout: float, is_raw: bool) -> Any:
         nonlocal fetched
-        buffer = original(self, timeout=timeout)
+        buffer = original(self, timeout=timeout, is_raw=is_raw)
         fetched += buffer is not None
         if buffer is None or fetched % 3:
             return buffer
-        buffer.queue()
+        buffer.parent.queue_buffer(buffer)
         self._emit_callbacks(self.Events.INCOMPLETE_BUFFER)
         return None
 
@@ -140,17 +141,44 @@ def test_a_complete_buffer_without_a_picture_is_a_fault(
 
 def test_packed_pixels_are_taken_from_the_buffer_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shipped cameras send none; what one sends is read as if it were packed."""
-    with viky(PixelFormat="Mono8") as camera:
-        [plain] = take(camera, 1)
+    sent: list[np.ndarray] = []
+    real = genicam.to_rgb
+
+    def noted(data: np.ndarray, *shape: Any) -> np.ndarray:
+        sent.append(data.copy())
+        return real(data, *shape)
+
+    monkeypatch.setattr(genicam, "to_rgb", noted)
     monkeypatch.setattr(Component2DImage, "data_format", property(lambda _: "Mono12Packed"))
     monkeypatch.setattr(Component2DImage, "height", property(lambda _: 60))
     with viky(PixelFormat="Mono8") as camera:
         [packed] = take(camera, 1)
-    assert plain.image is not None
-    assert packed.image is not None
-    width = plain.image.shape[1]
-    assert packed.image.shape == (60, width, 3)
     assert packed.fault is None
+    assert packed.image is not None
+    numbers = packed.image.shape[0] * packed.image.shape[1]
+    groups = sent[0][: 3 * numbers // 2].reshape(-1, 3)
+    assert np.ptp(groups) > 0
+    np.testing.assert_array_equal(packed.image[..., 1].ravel(), groups[:, ::2].ravel())
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (ValueError("cannot reshape"), FrameFault.WRONG_FORMAT),
+        (GenTLError("no data"), FrameFault.INCOMPLETE),
+    ],
+)
+def test_what_harvesters_cannot_decode_is_a_fault_and_the_line_goes_on(
+    error: Exception, fault: FrameFault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise error
+
+    with viky() as camera:
+        monkeypatch.setattr(Component2DImage, "_to_np_array", fails)
+        frames = take(camera, 40)  # more than there are buffers: each is given back
+    assert [frame.fault for frame in frames] == [fault] * 40
+    assert frames[0].frame_id == 0
 
 
 class Stubborn:
@@ -236,7 +264,7 @@ def test_producers_are_found_where_installers_put_them(tmp_path: Path) -> None:
 def test_a_camera_that_falls_silent_or_fails_is_missing(
     answer: Exception | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def try_fetch(self: Any, *, timeout: float) -> None:
+    def try_fetch(self: Any, *, timeout: float, is_raw: bool) -> None:
         if answer is not None:
             raise answer
 

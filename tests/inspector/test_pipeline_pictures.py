@@ -126,15 +126,19 @@ def test_the_row_names_only_what_was_saved_before_the_disk_filled(tmp_path: Path
     assert written.alarm is Alarm.PICTURE_NOT_SAVED
 
 
-def test_a_picture_too_tall_for_jpeg_costs_the_views_not_the_verdict(tmp_path: Path) -> None:
-    tall = inspection(Verdict.NG, image=np.zeros((65_501, 2, 3), np.uint8))
-    assert tall.prediction is not None
-    seen = replace(tall.prediction, map=np.zeros((65_501, 2), np.float32))
+@pytest.mark.parametrize("shape", [(65_501, 2), (2, 65_501)])
+def test_a_picture_too_large_for_jpeg_costs_the_views_alone(
+    tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    large = inspection(Verdict.NG, image=np.zeros((*shape, 3), np.uint8))
+    assert large.prediction is not None
+    seen = replace(large.prediction, map=np.zeros(shape, np.float32))
     with PictureSink(tmp_path) as sink:
-        written = sink.write(replace(tall, prediction=seen))
+        written = sink.write(replace(large, prediction=seen, regions=()))
 
     assert (written.verdict, written.alarm) == (Verdict.NG, Alarm.PICTURE_NOT_SAVED)
-    assert saved(tmp_path) == []
+    assert read(tmp_path / written.pictures["picture"]).shape == (*shape, 3)
+    assert "overlay" not in written.pictures
 
 
 def test_a_file_that_cannot_be_put_in_place_leaves_no_part_behind(tmp_path: Path) -> None:

@@ -86,9 +86,9 @@ def test_an_address_keeps_its_query_and_tells_no_password(monkeypatch: pytest.Mo
     monkeypatch.setattr(
         "inspector.camera.video._opened", lambda source: asked.append(source) or GoesAway(0)
     )
-    with open_camera("video:rtsp://me:secret@10.0.0.7/live?channel=1&sub=0") as camera:
-        assert camera.name == "video:rtsp://10.0.0.7/live?channel=1&sub=0"
-    assert asked == ["rtsp://me:secret@10.0.0.7/live?channel=1&sub=0"]
+    with open_camera("video:rtsp://me:secret@10.0.0.7/live?channel=1&sub=%2F&raw") as camera:
+        assert camera.name == "video:rtsp://10.0.0.7/live?channel=1&sub=%2F&raw"
+    assert asked == ["rtsp://me:secret@10.0.0.7/live?channel=1&sub=%2F&raw"]
 
 
 def test_it_is_used_open(video: Path) -> None:
