@@ -18,6 +18,7 @@ class FrameFault(StrEnum):
     """What a camera knows to be wrong with a frame it hands over."""
 
     INCOMPLETE = "incomplete_frame"
+    NO_FRAME = "no_frame"
     NOT_A_PICTURE = "not_a_picture"
     WRONG_FORMAT = "wrong_format"
 
@@ -40,12 +41,25 @@ class GroundTruth:
 
 
 @dataclass(frozen=True, slots=True)
+class PartIdentity:
+    """Which piece this is, as the line, a message or a code on the part says; None: not said."""
+
+    part: str | None = None
+    lot: str | None = None
+    serial: str | None = None
+
+
+NOT_SAID = PartIdentity()
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One trigger's picture.
 
     ``frame_id`` counts the camera's triggers from 0, so a gap is a lost frame; ``grabbed_at`` is
-    UTC; ``grab_ms`` is what the grab took; ``product`` is set where the source knows it;
-    ``fault`` is set, and ``image`` may be None, where the camera knows that the frame is spoilt.
+    UTC; ``grab_ms`` is what the grab took; ``queue_ms`` is how long the picture then waited for the
+    station; ``product`` and ``part`` are set where the source knows them; ``fault`` is set, and
+    ``image`` may be None, where the camera knows that the frame is spoilt.
     """
 
     frame_id: int
@@ -57,6 +71,8 @@ class Frame:
     product: str | None = None
     fault: FrameFault | None = None
     truth: GroundTruth | None = None
+    part: PartIdentity = NOT_SAID
+    queue_ms: float = 0.0
 
 
 class Camera(Protocol):

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     """Why a verdict is not OK, for machines."""
 
     DEFECT = "defect"
+    NO_FRAME = "no_frame"
     LOST_FRAME = "lost_frame"
     OUT_OF_ORDER = "out_of_order"
     LATE_FRAME = "late_frame"
@@ -35,6 +36,8 @@ class Reason(StrEnum):
     UNKNOWN_PRODUCT = "unknown_product"
     INVALID_SCORE = "invalid_score"
     INFERENCE_ERROR = "inference_error"
+    INTERNAL_ERROR = "internal_error"
+    NOT_READY = "not_ready"
 
 
 class Alarm(StrEnum):

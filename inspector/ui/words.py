@@ -8,6 +8,7 @@ from inspector.pipeline.inspection import Alarm, Reason, Verdict
 
 REASONS: Final[Mapping[Reason, str]] = {
     Reason.DEFECT: "Defect found",
+    Reason.NO_FRAME: "No picture came for a trigger. Check camera, cable and lamp trigger.",
     Reason.LOST_FRAME: "Picture lost: the camera skipped a trigger. Check cable and load.",
     Reason.OUT_OF_ORDER: "Pictures came out of order. Check the camera's link.",
     Reason.LATE_FRAME: "Picture came too late. Check trigger and exposure.",
@@ -21,6 +22,8 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.UNKNOWN_PRODUCT: "The model does not know this product. Choose another recipe.",
     Reason.INVALID_SCORE: "The model gave no valid number. Check the model.",
     Reason.INFERENCE_ERROR: "The model failed on this picture. Check the log.",
+    Reason.INTERNAL_ERROR: "A fault of this program. Send its log to your supplier.",
+    Reason.NOT_READY: "The station was not ready for this part. See what is missing.",
 }
 
 
