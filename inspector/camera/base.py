@@ -4,7 +4,7 @@ A lost or spoilt frame is data. It arrives as a :class:`Frame` that carries its 
 in ``frame_id``; it is never skipped in silence.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -76,11 +76,18 @@ class Frame:
 
 
 class Camera(Protocol):
-    """What every camera offers, real, folder or simulated; one test suite serves all."""
+    """What every camera offers, real, folder or simulated; one test suite serves all.
+
+    A camera that needs no more than frames inherits the rest from here.
+    """
 
     name: str
     triggered: bool
     """True where one frame belongs to one part, so that a lost frame is a part not seen."""
+    live: bool
+    """True where what is not fetched goes by: such a camera, lost, is worth waiting for."""
+    fires: bool = False
+    """True where a frame comes for each :meth:`trigger` and for nothing else."""
 
     def __enter__(self) -> Self: ...
 
@@ -94,3 +101,11 @@ class Camera(Protocol):
     def frames(self) -> Iterator[Frame]:
         """Frames until the source ends (folder), or for ever; leave the loop to stop."""
         ...
+
+    def trigger(self) -> None:
+        """Ask for one frame; from any thread, while another iterates the frames."""
+        raise RuntimeError(f"The camera {self.name} takes its own time: it has no trigger.")
+
+    def health(self) -> Mapping[str, float]:
+        """What the camera measures of itself, by name and unit; from the thread that fetches."""
+        return {}

@@ -15,12 +15,12 @@ from typing import Self
 
 from engine.pictures import list_pictures, read_picture
 from engine.types import Image, InputError
-from inspector.camera.base import Frame, FrameFault, GroundTruth
+from inspector.camera.base import Camera, Frame, FrameFault, GroundTruth
 
 UTC_NOW = partial(datetime.now, UTC)
 
 
-class FolderCamera:
+class FolderCamera(Camera):
     """Plays the pictures below `folder` in natural order (2.png before 10.png), once or for ever.
 
     `product` names the parts; without it the product's folder does in an MVTec-AD layout. A file
@@ -42,6 +42,7 @@ class FolderCamera:
         self._folder = folder
         self._product = product
         self._loop = loop
+        self.live = loop
         self._clock = clock
         self._files: tuple[Path, ...] = ()
 

@@ -29,7 +29,7 @@ from genicam.gentl import GenericException as GenTLError
 from harvesters.core import Buffer, Callback, Harvester, ImageAcquirer
 
 from engine.types import Image, InputError, MissingError
-from inspector.camera.base import Frame, FrameFault
+from inspector.camera.base import Camera, Frame, FrameFault
 from inspector.camera.features import Setting, by_name, read, set_feature
 from inspector.camera.frame_ids import FrameIds
 from inspector.camera.pixels import LAYOUTS, bytes_needed, check_format, to_rgb
@@ -64,7 +64,7 @@ def list_devices(producer: Path | None = None) -> tuple[Device, ...]:
         return tuple(_device(found) for found in harvester.device_info_list)
 
 
-class GenICamCamera:
+class GenICamCamera(Camera):
     """One GenICam camera, by its serial number (or its id, or the name its user gave it).
 
     `settings` are GenICam features, set in their order before the first frame. `buffers` is how
@@ -85,6 +85,7 @@ class GenICamCamera:
     ) -> None:
         self.name = f"genicam:{serial}"
         self.triggered = False
+        self.live = True
         self._serial = serial
         self._producer = producer
         self._settings = settings

@@ -12,7 +12,8 @@ from engine.types import InputError
 from inspector.camera.base import Camera
 
 FORMS = (
-    "sim:all or sim:PRODUCT,…[?seed=1&size=256&defect_rate=0.1&parts=200&lost=0.01&…]",
+    "sim:all or sim:PRODUCT,…[?seed=1&size=256&defect_rate=0.1&parts=200&lost=0.01&"
+    "trigger=software&…]",
     "folder:PATH[?product=NAME&loop=true]",
     "genicam:SERIAL[@PRODUCER.cti][?FEATURE=VALUE&…]",
     "video:NUMBER[?width=1280&height=720&fps=30]",
@@ -20,8 +21,15 @@ FORMS = (
 )
 
 
-def open_camera(spec: str) -> Camera:
+def nothing() -> None:
+    """For whoever does not ask for signs of life."""
+
+
+def open_camera(spec: str, alive: Callable[[], None] = nothing) -> Camera:
     """The camera that `spec` describes, not yet entered; :class:`InputError` says what is allowed.
+
+    `alive` is called by the thread that iterates its frames, several times a second while the
+    camera waits and answers; a folder never waits, a video waits in OpenCV.
 
     ``genicam:0@viky`` is a simulated camera of the producer that the genicam package ships. What
     follows a ``?`` in a genicam spec are features of the camera, set in that order.
@@ -30,7 +38,7 @@ def open_camera(spec: str) -> Camera:
     source, _, query = (rest, "", "") if _is_address(scheme, rest) else rest.partition("?")
     if scheme not in _SOURCES or not colon or not source:
         raise InputError(f"The camera {spec!r} is not one of {' · '.join(FORMS)}.")
-    return _SOURCES[scheme](source, _options(spec, query))
+    return _SOURCES[scheme](source, _options(spec, query), alive)
 
 
 def _is_address(scheme: str, rest: str) -> bool:
@@ -48,13 +56,13 @@ def _options(spec: str, query: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def _sim(source: str, options: Mapping[str, str]) -> Camera:
+def _sim(source: str, options: Mapping[str, str], alive: Callable[[], None]) -> Camera:
     from inspector.camera.simulated import simulated_camera
 
-    return simulated_camera(source, options)
+    return simulated_camera(source, options, alive)
 
 
-def _folder(source: str, options: Mapping[str, str]) -> Camera:
+def _folder(source: str, options: Mapping[str, str], alive: Callable[[], None]) -> Camera:
     from inspector.camera.folder import FolderCamera
 
     unknown = ", ".join(sorted(options.keys() - {"loop", "product"}))
@@ -64,7 +72,7 @@ def _folder(source: str, options: Mapping[str, str]) -> Camera:
     return FolderCamera(Path(source), options.get("product"), loop=loop)
 
 
-def _genicam(source: str, options: Mapping[str, str]) -> Camera:
+def _genicam(source: str, options: Mapping[str, str], alive: Callable[[], None]) -> Camera:
     from inspector.camera.genicam import GenICamCamera, shipped_producer
 
     serial, _, producer = source.partition("@")
@@ -73,7 +81,7 @@ def _genicam(source: str, options: Mapping[str, str]) -> Camera:
     return GenICamCamera(serial, Path(producer) if producer else None, settings=options)
 
 
-def _video(source: str, options: Mapping[str, str]) -> Camera:
+def _video(source: str, options: Mapping[str, str], alive: Callable[[], None]) -> Camera:
     from inspector.camera.video import PROPERTIES, VideoCamera
 
     unknown = ", ".join(sorted(options.keys() - PROPERTIES.keys()))
@@ -95,6 +103,6 @@ def _switch(name: str, value: str) -> bool:
     return value == "true"
 
 
-_SOURCES: Mapping[str, Callable[[str, Mapping[str, str]], Camera]] = MappingProxyType(
-    {"sim": _sim, "folder": _folder, "genicam": _genicam, "video": _video}
+_SOURCES: Mapping[str, Callable[[str, Mapping[str, str], Callable[[], None]], Camera]] = (
+    MappingProxyType({"sim": _sim, "folder": _folder, "genicam": _genicam, "video": _video})
 )

@@ -12,17 +12,21 @@ from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
 from itertools import count
+from pathlib import Path
+from threading import Semaphore
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import numpy as np
 
-from engine.types import Image, InputError
-from inspector.camera.base import Frame, FrameFault, GroundTruth
+from engine.types import Image, InputError, MissingError
+from inspector.camera.base import Camera, Frame, FrameFault, GroundTruth
 from inspector.camera.parts import optics
 from inspector.camera.parts.render import FAMILIES, SIZES, part_seed, render
 
 LATE_MS = 2_000.0  # what a late frame takes beyond its own time
+TRIGGERS = ("none", "software")
+TURN_S = 0.25  # at most so long without a sign of life
 UTC_NOW = partial(datetime.now, UTC)
 
 
@@ -62,13 +66,15 @@ class _Trigger:
     fault: _Fault | None
 
 
-class SimulatedCamera:
+class SimulatedCamera(Camera):
     """A camera over a line of simulated ``products``, in turn, or ``shuffled``.
 
     ``defect_rate`` of the parts are defective, each kind of defect as likely as the others;
     ``parts`` ends the line after so many triggers (None: never); ``fps`` paces it (None: as fast
     as it renders). Frames that went wrong carry no truth. A lost last part shows nowhere, as on
-    a real line. :class:`InputError` for a product, a size or a rate that cannot be.
+    a real line. ``fires``: a part comes for each :meth:`trigger`, and ``fps`` means nothing.
+    ``plug``: the camera is there only while this file is. ``alive`` is called while the camera
+    waits, four times a second. :class:`InputError` for a product, a size or a rate that cannot be.
     """
 
     triggered = True
@@ -84,6 +90,9 @@ class SimulatedCamera:
         fps: float | None = None,
         shuffled: bool = False,
         faults: FaultRates | None = None,
+        fires: bool = False,
+        plug: Path | None = None,
+        alive: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime] = UTC_NOW,
         timer: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
@@ -94,9 +103,13 @@ class SimulatedCamera:
         self._size, self._seed, self._defect_rate = size, seed, defect_rate
         self._parts, self._fps, self._faults = parts, fps, faults or FaultRates()
         self._clock, self._timer, self._sleep = clock, timer, sleep
+        self._plug, self._alive = plug, alive
+        self.fires, self.live = fires, parts is None
+        self._triggers = Semaphore(0)
         self._is_open = False
 
     def __enter__(self) -> Self:
+        self._require_plugged()
         self._is_open = True
         return self
 
@@ -125,12 +138,32 @@ class SimulatedCamera:
             last = last if frame.image is None else frame.image
             yield frame
 
+    def trigger(self) -> None:
+        if not self.fires:
+            super().trigger()
+        self._triggers.release()
+
     def _wait(self, started: float, number: int) -> None:
         """Until the trigger is due; a slow consumer is not made slower."""
-        if self._fps is not None:
-            ahead = started + number / self._fps - self._timer()
-            if ahead > 0:
-                self._sleep(ahead)
+        self._stay()
+        if self.fires:
+            while not self._triggers.acquire(timeout=TURN_S):
+                self._stay()
+        elif self._fps is not None:
+            due = started + number / self._fps
+            while (ahead := due - self._timer()) > 0:
+                self._sleep(min(ahead, TURN_S))
+                self._stay()
+
+    def _stay(self) -> None:
+        self._require_plugged()
+        self._alive()
+
+    def _require_plugged(self) -> None:
+        if self._plug is not None and not self._plug.exists():
+            raise MissingError(
+                f"The camera {self.name} is not there: its plug is the file {self._plug}."
+            )
 
     def _trigger(self, number: int) -> _Trigger:
         seeds = (zlib.crc32(b"triggers"), self._seed, number)
@@ -210,7 +243,9 @@ def _check(
         raise InputError(f"A simulated line wants parts and fps above 0, not {parts} and {fps}.")
 
 
-def simulated_camera(source: str, options: Mapping[str, str]) -> SimulatedCamera:
+def simulated_camera(
+    source: str, options: Mapping[str, str], alive: Callable[[], None] = lambda: None
+) -> SimulatedCamera:
     """The camera of ``sim:disc,label?seed=1&size=256&parts=200&defect_rate=0.1&lost=0.01``.
 
     ``source`` names the products, or is "all". :class:`InputError` for an option there is not.
@@ -223,11 +258,22 @@ def simulated_camera(source: str, options: Mapping[str, str]) -> SimulatedCamera
     values = {name: _number(name, text, OPTIONS.get(name, float)) for name, text in options.items()}
     faults = FaultRates(**{name: values.pop(name) for name in dials & values.keys()})
     products = tuple(FAMILIES) if source == "all" else tuple(source.split(","))
-    return SimulatedCamera(products, faults=faults, **values)
+    if values.pop("trigger", "none") not in TRIGGERS:
+        raise InputError(f"A sim camera's trigger is one of {', '.join(TRIGGERS)}.")
+    fires = options.get("trigger") == "software"
+    return SimulatedCamera(products, faults=faults, fires=fires, alive=alive, **values)
 
 
 OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
-    {"seed": int, "size": int, "parts": int, "fps": float, "defect_rate": float}
+    {
+        "seed": int,
+        "size": int,
+        "parts": int,
+        "fps": float,
+        "defect_rate": float,
+        "trigger": str,
+        "plug": Path,
+    }
 )
 
 

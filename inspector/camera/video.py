@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.types import Image, InputError, MissingError
 from inspector.camera.address import without_password
-from inspector.camera.base import Frame, FrameFault
+from inspector.camera.base import Camera, Frame, FrameFault
 
 UTC_NOW = partial(datetime.now, UTC)
 PATIENCE_MS = 5000
@@ -32,7 +32,7 @@ PROPERTIES: Mapping[str, int] = MappingProxyType(
 """What can be asked of a camera, by the name it has in a spec."""
 
 
-class VideoCamera:
+class VideoCamera(Camera):
     """``source``: the number of a USB camera, a URL (``rtsp://…``), or a video file.
 
     ``settings`` are those of :data:`PROPERTIES`, set in their order and read back. A file ends; a
@@ -49,6 +49,7 @@ class VideoCamera:
         clock: Callable[[], datetime] = UTC_NOW,
     ) -> None:
         self.name = f"video:{without_password(source)}"
+        self.live = not Path(source).is_file()
         self._source = source
         self._settings = settings
         self._clock = clock
@@ -83,12 +84,11 @@ class VideoCamera:
         capture = self._capture
         if capture is None:
             raise RuntimeError("frames() needs an open camera: use it as a context manager")
-        is_file = Path(self._source).is_file()
-        if is_file:
+        if not self.live:
             capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
         for frame_id in count():
             if not capture.grab():
-                if is_file:
+                if not self.live:
                     return
                 raise MissingError(
                     f"The camera {self.name} gives nothing more: check cable, power and network."

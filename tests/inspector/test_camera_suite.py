@@ -11,6 +11,7 @@ import pytest
 
 from inspector.camera.base import Camera, Frame
 from inspector.camera.open import open_camera
+from inspector.camera.supervised import SupervisedCamera
 
 SPECS = {
     "folder": "folder:{folder}",
@@ -41,13 +42,18 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(
     params=[
-        pytest.param(kind, marks=pytest.mark.camera if kind == "genicam" else ()) for kind in SPECS
+        pytest.param(
+            (kind, opened), id=f"{kind}-{where}", marks=[pytest.mark.camera] * (kind == "genicam")
+        )
+        for where, opened in {"here": open_camera, "apart": SupervisedCamera}.items()
+        for kind in SPECS
     ]
 )
 def make(request: pytest.FixtureRequest, folder: Path, video: Path) -> Callable[[], Camera]:
-    """A maker of fresh cameras of one kind, not yet entered."""
-    spec = SPECS[request.param].format(folder=folder, video=video)
-    return lambda: open_camera(spec)
+    """A maker of fresh cameras of one kind, not yet entered: here, or in a process of its own."""
+    kind, opened = request.param
+    spec = SPECS[kind].format(folder=folder, video=video)
+    return lambda: opened(spec)
 
 
 def take(camera: Camera, count: int) -> list[Frame]:

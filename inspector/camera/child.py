@@ -1,0 +1,158 @@
+"""What runs in a camera's own process: open, fetch, fill slots, tell; nothing else.
+
+A producer that locks up, or crashes, takes this process with it and no other. The process ends
+when the station does, even one that was killed: its end of the pipe closes.
+"""
+
+import os
+import signal
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from multiprocessing.connection import Connection
+from threading import Condition, Event, Thread
+from typing import Final
+
+from engine.types import KnownError
+from inspector.camera.base import Camera, Frame
+from inspector.camera.messages import (
+    Beat,
+    Close,
+    Crashed,
+    Ended,
+    Failed,
+    Fire,
+    Opened,
+    Release,
+    RingMade,
+    Said,
+    Taken,
+    arrays_of,
+    without_arrays,
+)
+from inspector.camera.open import open_camera
+from inspector.camera.ring import Ring, room_for
+
+SLOTS: Final = 8
+BEAT_S: Final = 0.25
+CLOSING_S: Final = 2.0
+"""What letting go of a camera may take before the process ends without it."""
+
+
+def serve(spec: str, ring_name: str, said: Connection, commands: Connection) -> None:
+    """The process's whole life. Ctrl+C in a terminal is the station's business, not ours."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _Child(spec, ring_name, said, commands).run()
+    except KnownError as error:
+        _tell(said, Failed(type(error).__name__, str(error)))
+    except _ClosingError:
+        pass
+    except Exception:  # noqa: BLE001  the process's border: told to the station, which crashes
+        _tell(said, Crashed(traceback.format_exc()))
+    else:
+        _tell(said, Ended())
+    said.close()
+
+
+def _tell(said: Connection, message: Said) -> None:
+    """Say it; a station that is no longer there ends this process."""
+    try:
+        said.send(message)
+    except OSError:
+        _end()
+
+
+def _end() -> None:
+    """At once: a thread of ours may hang in a producer for ever."""
+    os._exit(0)
+
+
+class _ClosingError(Exception):
+    """The station wants no more: raised in the thread that fetches, to unwind the camera."""
+
+
+class _Child:
+    def __init__(self, spec: str, ring_name: str, said: Connection, commands: Connection) -> None:
+        self._spec, self._ring_name = spec, ring_name
+        self._said, self._commands = said, commands
+        self._beaten = 0.0
+        self._camera: Camera | None = None
+        self._slots: _Slots | None = None
+        self._held = ExitStack()
+        self._closing = Event()
+
+    def run(self) -> None:
+        with open_camera(self._spec, alive=self._beat) as camera, self._held:
+            self._camera = camera
+            opened = Opened(camera.name, camera.triggered, camera.live, camera.fires)
+            _tell(self._said, opened)
+            Thread(target=self._listen, args=(camera,), daemon=True).start()
+            for number, frame in enumerate(camera.frames(), start=1):
+                self._hand_over(number, frame)
+
+    def _beat(self) -> None:
+        """Called by whoever waits, in the thread that fetches."""
+        if self._closing.is_set():
+            raise _ClosingError
+        now = time.monotonic()
+        if now - self._beaten >= BEAT_S:
+            self._beaten = now
+            values = {} if self._camera is None else self._camera.health()
+            _tell(self._said, Beat(values))
+
+    def _listen(self, camera: Camera) -> None:
+        """The station's commands, until it is gone."""
+        with suppress(EOFError, OSError):
+            while not isinstance(command := self._commands.recv(), Close):
+                self._obey(command, camera)
+        self._closing.set()
+        time.sleep(CLOSING_S)  # the process ends meanwhile, and this thread with it
+        _end()
+
+    def _obey(self, command: Fire | Release, camera: Camera) -> None:
+        if isinstance(command, Fire):
+            camera.trigger()
+        elif self._slots is not None:
+            self._slots.release(command)
+
+    def _hand_over(self, number: int, frame: Frame) -> None:
+        self._beat()
+        arrays = arrays_of(frame)
+        if self._slots is None or room_for(arrays.values()) > self._slots.ring.slot_bytes:
+            self._slots = self._make_ring(room_for(arrays.values()), number)
+        slot = self._slots.take(self._beat)
+        layouts = self._slots.ring.write(slot, number, arrays.values())
+        named = dict(zip(arrays, layouts, strict=True))
+        _tell(self._said, Taken(without_arrays(frame), slot, number, named, time.monotonic()))
+
+    def _make_ring(self, slot_bytes: int, number: int) -> "_Slots":
+        ring = Ring.create(f"{self._ring_name}-{number}", SLOTS, slot_bytes)
+        self._held.enter_context(ring)
+        _tell(self._said, RingMade(ring.name, ring.slots, ring.slot_bytes))
+        return _Slots(ring)
+
+
+class _Slots:
+    """Which slots of a ring may be filled. Where none may, the camera's own buffers fill up, and
+    what it then drops shows as a gap in its ids."""
+
+    def __init__(self, ring: Ring) -> None:
+        self.ring = ring
+        self._free = deque(range(ring.slots))
+        self._changed = Condition()
+
+    def release(self, given_back: Release) -> None:
+        with self._changed:
+            if given_back.ring == self.ring.name:
+                self._free.append(given_back.slot)
+                self._changed.notify()
+
+    def take(self, beat: Callable[[], None]) -> int:
+        """A free slot, however long the station takes."""
+        with self._changed:
+            while not self._changed.wait_for(lambda: self._free, timeout=BEAT_S):
+                beat()
+            return self._free.popleft()

@@ -1,0 +1,260 @@
+"""Keeps one camera's process: listens to it, and where it is lost opens it again without hands.
+
+One thread listens. It copies pictures out of shared memory, notes every sign of life, and where
+the process ends, fails or falls silent, it says so, kills it, and opens the camera anew with
+growing pauses. Whoever waits for pictures only waits meanwhile.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import chain, repeat
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
+
+from engine.types import KnownError
+from inspector.camera.base import Frame, FrameFault
+from inspector.camera.messages import Beat, Ended, Fire, Opened, Taken
+from inspector.camera.process import CameraProcess
+
+TURN_S: Final = 0.1
+PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 4.0)
+"""Before each attempt to open a lost camera; the last one again and again."""
+STEADY_S: Final = 5.0
+"""A camera that was open for so long begins with the first pause again."""
+
+
+class Link(StrEnum):
+    """How a camera stands with the station."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChange:
+    """A camera was lost, or is back; ``sentence`` says why it was lost."""
+
+    camera: str
+    link: Link
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraHealth:
+    """A moment of a camera's health. ``frame_age_s`` is None before the first frame.
+
+    ``lost`` counts ids that never came, ``incomplete`` frames that came so, ``losses`` how often
+    the whole camera was lost; ``values`` are its own measurements (temperature, link).
+    """
+
+    link: Link = Link.CLOSED
+    sentence: str = ""
+    frame_age_s: float | None = None
+    frames: int = 0
+    incomplete: int = 0
+    lost: int = 0
+    losses: int = 0
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A frame that waits for the station. ``epoch`` counts the openings of the camera.
+
+    ``release`` gives its slot back: call it once the frame is taken, or nothing more comes.
+    """
+
+    frame: Frame
+    epoch: int
+    sent_s: float
+    release: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """No more pictures; ``error`` says why, where the camera did not simply end."""
+
+    error: BaseException | None = None
+
+
+Item: TypeAlias = Picture | End
+Tell: TypeAlias = Callable[[LinkChange], None]
+
+
+class Keeper:
+    """A context manager: open inside, closed for certain outside.
+
+    :meth:`open` first, which raises what is wrong with the camera; :meth:`start` then listens.
+    ``tell`` is called from the listening thread. ``silence_s``: a process without a frame or a
+    sign of life for so long is lost; ``open_s`` is what opening may take.
+    """
+
+    def __init__(
+        self, spec: str, tell: Tell, silence_s: float, open_s: float, clock: Callable[[], float]
+    ) -> None:
+        self._spec, self._tell = spec, tell
+        self._silence_s, self._open_s, self._clock = silence_s, open_s, clock
+        self.items: SimpleQueue[Item] = SimpleQueue()
+        self._lock = Lock()  # of the five that follow: any thread may ask
+        self._health = CameraHealth()
+        self._last_frame_s: float | None = None
+        self._process: CameraProcess | None = None
+        self._epoch = 0
+        self._doubt: str | None = None
+        self._next_id = self._first_id = 0
+        self._opened_s, self._hurried = 0.0, 0
+        self._closing = Event()
+        self._thread: Thread | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._drop()
+        self._note(link=Link.CLOSED)
+
+    def open(self) -> Opened:
+        """Start the process and wait until the camera is open.
+
+        :class:`engine.types.KnownError` where it cannot be opened; :class:`TimeoutError` where
+        this keeper was closed meanwhile.
+        """
+        process = CameraProcess(self._spec, clock=self._clock)
+        try:
+            opened = self._await_open(process)
+        except BaseException:
+            process.__exit__(None, None, None)
+            raise
+        with self._lock:
+            self._process, self._doubt = process, None
+            self._epoch += 1
+        self._first_id, self._opened_s = self._next_id, self._clock()
+        self._note(link=Link.OPEN, sentence="")
+        return opened
+
+    def start(self, opened: Opened) -> None:
+        """Listen from now on."""
+        self._thread = Thread(
+            target=self._keep, args=(opened,), name=f"camera {opened.name}", daemon=True
+        )
+        self._thread.start()
+
+    def health(self) -> CameraHealth:
+        """How the camera is; from any thread."""
+        with self._lock:
+            age = None if self._last_frame_s is None else self._clock() - self._last_frame_s
+            return replace(self._health, frame_age_s=age)
+
+    def fire(self) -> int | None:
+        """One software trigger; to which opening of the camera, None where it is lost."""
+        with self._lock:
+            if self._process is None or self._doubt is not None:
+                return None
+            self._process.send(Fire())
+            return self._epoch
+
+    def distrust(self, epoch: int, why: str) -> None:
+        """What this opening of the camera says next is not to be believed: open it anew."""
+        with self._lock:
+            if self._process is not None and self._epoch == epoch:
+                self._doubt = why
+                self._health = replace(self._health, link=Link.LOST, sentence=why)
+                self._process.kill()
+
+    def _await_open(self, process: CameraProcess) -> Opened:
+        while not self._closing.is_set():
+            message = process.hear(TURN_S, self._open_s)
+            if isinstance(message, Opened):
+                return message
+        raise TimeoutError(f"The camera {self._spec} was closed while it opened.")
+
+    def _keep(self, opened: Opened) -> None:
+        error: BaseException | None = None
+        try:
+            while (loss := self._listen()) is not None:
+                if not opened.live:
+                    raise loss
+                self._lose(opened.name, loss)
+                self._reopen(opened.name)
+        except BaseException as raised:  # noqa: BLE001  a thread's border: raised in the station's
+            error = raised
+        self.items.put(End(error))
+
+    def _listen(self) -> KnownError | None:
+        """Until the camera ends or this keeper closes (None), or the camera is lost: why."""
+        process = self._process
+        assert process is not None  # opened
+        try:
+            while not self._closing.is_set():
+                message = process.hear(TURN_S, self._silence_s)
+                if isinstance(message, Ended):
+                    return None
+                if isinstance(message, Beat):
+                    self._note(values=message.values)
+                if isinstance(message, Taken):
+                    self._take(process, message)
+        except KnownError as error:
+            return error
+        return None
+
+    def _take(self, process: CameraProcess, taken: Taken) -> None:
+        frame, release = process.fetch(taken)
+        frame = replace(frame, frame_id=self._first_id + frame.frame_id)
+        with self._lock:
+            was, self._last_frame_s = self._health, self._clock()
+            self._health = replace(
+                was,
+                frames=was.frames + 1,
+                incomplete=was.incomplete + (frame.fault is FrameFault.INCOMPLETE),
+                lost=was.lost + max(0, frame.frame_id - self._next_id),
+            )
+        self._next_id = frame.frame_id + 1
+        self.items.put(Picture(frame, self._epoch, taken.sent_s, release))
+
+    def _lose(self, camera: str, loss: KnownError) -> None:
+        with self._lock:
+            sentence = self._doubt or str(loss)
+            losses = self._health.losses + 1
+            self._health = replace(self._health, link=Link.LOST, sentence=sentence, losses=losses)
+        self._tell(LinkChange(camera, Link.LOST, sentence))
+        self._drop()
+
+    def _reopen(self, camera: str) -> None:
+        """Try for ever; returns open, or closing."""
+        steady = self._clock() - self._opened_s > STEADY_S
+        self._hurried = 0 if steady else self._hurried + 1
+        pauses = PAUSES_S[min(self._hurried, len(PAUSES_S) - 1) :]
+        for pause in chain(pauses, repeat(PAUSES_S[-1])):
+            if self._closing.wait(pause):
+                return
+            try:
+                self.open()
+            except KnownError as error:
+                self._note(sentence=str(error))
+            except TimeoutError:
+                return
+            else:
+                self._tell(LinkChange(camera, Link.OPEN))
+                return
+
+    def _drop(self) -> None:
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.__exit__(None, None, None)
+
+    def _note(self, **changes: Any) -> None:
+        with self._lock:
+            self._health = replace(self._health, **changes)

@@ -1,0 +1,166 @@
+"""A camera in a process of its own, kept alive: to the station a camera like any other."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Protocol, Self
+
+from inspector.camera.base import Camera, Frame, FrameFault, PartIdentity
+from inspector.camera.keeper import TURN_S, CameraHealth, End, Item, Keeper, LinkChange, Picture
+from inspector.camera.messages import Opened
+
+UTC_NOW = partial(datetime.now, UTC)
+
+
+class Trigger(Protocol):
+    """What the line says of a part that waits for its picture."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def part(self) -> PartIdentity: ...
+
+
+class SupervisedCamera(Camera):
+    """The camera of ``spec`` (see :func:`inspector.camera.open.open_camera`), kept alive.
+
+    ``tell`` hears of each loss and return at once, from a thread of the camera's own. ``stopped``
+    ends the frames, within a tenth of a second, also while no frame comes. ``silence_s``: a camera
+    without a frame or a sign of life for so long is lost; ``open_s`` is what opening may take.
+
+    The first opening raises what is wrong, for a person is there. Later ones are tried for ever,
+    of a live camera; one that is not (a folder, a file) would begin anew, and raises instead.
+    Frame ids go on after a return: how many parts passed meanwhile, nobody knows but the line.
+    """
+
+    def __init__(
+        self,
+        spec: str,
+        *,
+        tell: Callable[[LinkChange], None] = lambda change: None,
+        stopped: Callable[[], bool] = lambda: False,
+        silence_s: float = 1.5,
+        open_s: float = 20.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name, self.triggered, self.live = spec, False, True
+        self._stopped, self._clock = stopped, clock
+        self._make = partial(Keeper, spec, tell, silence_s, open_s, clock)
+        self._keeper = self._make()
+        self._opened: Opened | None = None
+
+    def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._keeper.__exit__(kind, error, trace)
+        self._opened = None
+
+    def health_now(self) -> CameraHealth:
+        """How the camera is; from any thread."""
+        return self._keeper.health()
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames until the camera ends or ``stopped`` says so. One loop at a time."""
+        with self._kept() as keeper:
+            while not self._stopped():
+                with suppress(Empty):
+                    picture = _taken(keeper.items, TURN_S)
+                    if picture is None:
+                        return
+                    yield self._received(picture)
+
+    def shots(self, triggers: Iterable[Trigger], patience_s: float) -> Iterator[Frame]:
+        """One frame for each trigger, of a camera that ``fires``; ids are the triggers' numbers.
+
+        A picture that has not come after ``patience_s`` is :attr:`FrameFault.NO_FRAME`. Whose
+        picture the next one is, is then not certain: the camera is opened anew before it is
+        believed again, and so it is where a picture comes that nobody asked for.
+        """
+        if not self.fires:
+            raise RuntimeError(f"The camera {self.name} takes its own time: it has no trigger.")
+        with self._kept() as keeper:
+            for trigger in triggers:
+                started = self._clock()
+                picture = self._shoot(keeper, started + patience_s)
+                frame = self._missing() if picture is None else self._received(picture)
+                yield replace(
+                    frame,
+                    frame_id=trigger.number,
+                    part=trigger.part,
+                    grab_ms=(self._clock() - started) * 1e3 - frame.queue_ms,
+                )
+
+    def _shoot(self, keeper: Keeper, until_s: float) -> Picture | None:
+        """The picture of one trigger, or None; pictures of earlier openings are passed over."""
+        unasked = _emptied(keeper.items)
+        epoch = keeper.fire()
+        if epoch is None:
+            return None
+        if unasked == epoch:
+            keeper.distrust(epoch, "A picture came that nobody asked for: the camera opens anew.")
+            return None
+        with suppress(Empty):
+            while True:
+                picture = _taken(keeper.items, max(0.0, until_s - self._clock()))
+                if picture is None or picture.epoch == epoch:
+                    return picture
+                picture.release()
+        keeper.distrust(epoch, "A trigger had no picture: the camera opens anew.")
+        return None
+
+    @contextmanager
+    def _kept(self) -> Iterator[Keeper]:
+        """The camera listened to, from its first frame on: opened anew for a second loop."""
+        if self._opened is None:
+            self._open()
+        opened, self._opened = self._opened, None
+        assert opened is not None
+        with self._keeper as keeper:
+            keeper.start(opened)
+            yield keeper
+
+    def _open(self) -> None:
+        self._keeper = self._make()
+        self._opened = opened = self._keeper.open()
+        self.name, self.triggered = opened.name, opened.triggered
+        self.live, self.fires = opened.live, opened.fires
+
+    def _received(self, picture: Picture) -> Frame:
+        picture.release()
+        waited_ms = (self._clock() - picture.sent_s) * 1e3
+        return replace(picture.frame, queue_ms=max(0.0, waited_ms))
+
+    def _missing(self) -> Frame:
+        return Frame(0, None, UTC_NOW(), 0.0, self.name, fault=FrameFault.NO_FRAME)
+
+
+def _taken(items: SimpleQueue[Item], timeout_s: float) -> Picture | None:
+    """The next picture, None where the camera ended; raises what the camera did not survive."""
+    item = items.get(timeout=timeout_s)
+    if isinstance(item, End):
+        if item.error is not None:
+            raise item.error
+        return None
+    return item
+
+
+def _emptied(items: SimpleQueue[Item]) -> int | None:
+    """Take what waits already; the last opening of the camera that any of it came from."""
+    epoch = None
+    with suppress(Empty):
+        while (picture := _taken(items, 0.0)) is not None:
+            picture.release()
+            epoch = picture.epoch
+    return epoch
