@@ -1,7 +1,7 @@
 """One trigger, one verdict, one record: from frames to inspections.
 
 A generator: stopping is leaving it. Whatever goes wrong with one frame comes out as FAULT, never
-as OK and never not at all; what is our own fault crashes.
+as OK and never not at all. What is our own fault crashes, once its part has its record.
 """
 
 import time
@@ -63,7 +63,9 @@ def inspect(
     A frame's own ``product`` goes before the station's. Where ``triggered``, each id missing
     before a frame is a part not seen: a FAULT of its own. A free-running camera's lost frames
     are counted in ``lost_before``. ``deadline_ms`` is from trigger to verdict, all stages
-    together: a later verdict is FAULT. ``clock`` gives UTC, ``timer`` seconds for durations.
+    together, the wait of a finished picture among them: a later verdict is FAULT. ``clock`` gives
+    UTC, ``timer`` seconds for durations. An error that nobody foresaw is raised after a FAULT of
+    its part.
     """
     bench = _Bench(detector, recipe, product, limits, deadline_ms, clock, timer, new_id)
     arrivals = Arrivals()
@@ -72,9 +74,13 @@ def inspect(
         if triggered:
             for frame_id in arrival.lost:
                 yield bench.lost(frame_id, frame)
-            yield bench.inspect(frame, arrival.frozen, 0, arrival.in_order)
-        else:
-            yield bench.inspect(frame, arrival.frozen, len(arrival.lost))
+        lost_before = 0 if triggered else len(arrival.lost)
+        try:
+            inspection = bench.inspect(frame, arrival.frozen, arrival.in_order or not triggered)
+        except Exception:
+            yield replace(bench.crashed(frame), lost_before=lost_before)
+            raise
+        yield replace(inspection, lost_before=lost_before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +101,18 @@ class _Bench:
         frame = Frame(frame_id, None, seen_by.grabbed_at, 0.0, seen_by.camera)
         return self._fault(frame, Reason.LOST_FRAME, {})
 
-    def inspect(
-        self, frame: Frame, frozen: bool, lost_before: int, in_order: bool = True
-    ) -> Inspection:
+    def crashed(self, frame: Frame) -> Inspection:
+        return self._fault(frame, Reason.INTERNAL_ERROR, _waited(frame))
+
+    def inspect(self, frame: Frame, frozen: bool, in_order: bool) -> Inspection:
         start = self.timer()
         reason = check_frame(frame, self.limits, frozen=frozen)
         if reason is None and not in_order:
             reason = Reason.OUT_OF_ORDER
-        stages = {"grab": frame.grab_ms, "check": self._ms_since(start)}
-        if reason is None:
-            inspection = self._ask_model(frame, stages)
-        else:
-            inspection = self._fault(frame, reason, stages)
-        return replace(inspection, lost_before=lost_before)
+        stages = {**_waited(frame), "check": self._ms_since(start)}
+        if reason is not None:
+            return self._fault(frame, reason, stages)
+        return self._ask_model(frame, stages)
 
     def _ask_model(self, frame: Frame, stages: Mapping[str, float]) -> Inspection:
         product = frame.product or self.product
@@ -161,3 +166,9 @@ class _Bench:
 
     def _ms_since(self, start: float) -> float:
         return (self.timer() - start) * 1000
+
+
+def _waited(frame: Frame) -> dict[str, float]:
+    """What had passed of the deadline before the station took the frame."""
+    waited = {"grab": frame.grab_ms, "queue": frame.queue_ms}
+    return {stage: ms for stage, ms in waited.items() if ms or stage == "grab"}

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -155,9 +156,27 @@ def test_a_verdict_after_the_deadline_is_a_fault(deadline_ms: float, found: list
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("ours"), MissingError("the runtime is gone")])
-def test_what_is_not_one_frames_fault_ends_the_run(error: Exception) -> None:
+def test_what_is_not_one_frames_fault_ends_the_run_after_its_record(error: Exception) -> None:
+    made = inspect(
+        [frame(0), frame(1)],
+        ScriptedDetector(iter([error, prediction(0.2)])),
+        RECIPE,
+        triggered=True,
+        new_id=numbered_ids(),
+    )
+
+    assert faults([next(made)]) == [Reason.INTERNAL_ERROR]
     with pytest.raises(type(error)):
-        go([frame(0)], [error])
+        next(made)
+
+
+def test_the_wait_of_a_finished_picture_counts_against_the_deadline() -> None:
+    waiting = replace(frame(0), queue_ms=100.0)
+
+    inspections = go([waiting, frame(1)], [prediction(0.2)] * 2, deadline_ms=50)
+
+    assert faults(inspections) == [Reason.LATE_RESULT]
+    assert inspections[0].stages_ms["queue"] == 100.0
 
 
 def test_leaving_the_loop_stops_drawing_frames() -> None:
