@@ -23,6 +23,7 @@ class EventCode(StrEnum):
     RUN_ENDED = "run_ended"
     STATE_CHANGED = "state_changed"
     ERROR_RAISED = "error_raised"
+    ERROR_RESOLVED = "error_resolved"
     ERROR_ACKNOWLEDGED = "error_acknowledged"
     CONTROL_TAKEN = "control_taken"
     CAMERA_LOST = "camera_lost"
