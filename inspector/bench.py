@@ -31,9 +31,10 @@ from engine.peak import peak_gflops
 from engine.pictures import list_pictures, read_picture
 from engine.plan import read_plan
 from engine.types import Image, InputError
-from inspector.app import StationSession, run_headless
+from inspector.app import run_headless
 from inspector.pipeline.inspection import Inspection
 from inspector.settings import StationSettings
+from inspector.station import StationSession
 
 NEVER = 1e30
 """A score that no picture has."""

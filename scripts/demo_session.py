@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inspector.app import StationSession
 from inspector.db.errors import explained
 from inspector.db.history import History
 from inspector.db.log import writing
 from inspector.demo.assets import cached_plan
 from inspector.demo.cli import settings_for
+from inspector.station import StationSession
 
 
 @contextmanager

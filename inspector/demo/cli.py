@@ -9,11 +9,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from inspector.app import StationSession, run_headless, run_windowed
+from inspector.app import run_headless, run_windowed
 from inspector.demo.assets import RECIPE, cached_plan
 from inspector.demo.report import Report
 from inspector.pipeline.inspection import Inspection
 from inspector.settings import StationSettings
+from inspector.station import StationSession
 from inspector.ui.display import display_problem
 
 GRAB_DEADLINE_MS = 1000

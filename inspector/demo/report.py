@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from inspector.app import StationSession
 from inspector.pipeline.counters import Counts, Tally
+from inspector.station import StationSession
 
 
 @dataclass(frozen=True, slots=True)

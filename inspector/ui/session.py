@@ -52,3 +52,7 @@ class Session(Protocol):
         """Camera, model, database, disk, as they are now. Called every two seconds, in a thread
         that is neither the GUI's nor the worker's: read only, and nothing the loop holds."""
         ...
+
+    def acknowledge(self) -> None:
+        """The person at the line has read what went wrong: errors that wait for it may go."""
+        ...

@@ -105,6 +105,7 @@ class Worker:
         """The person has read the failure."""
         with self._lock:
             self._failure = None
+        self._session.acknowledge()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread; false where it has not ended in time."""

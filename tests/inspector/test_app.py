@@ -18,11 +18,12 @@ from engine.plan import read_plan
 from engine.sealed import seal
 from engine.signature import make_keys
 from engine.types import BundleError, InputError, UnknownProductError
-from inspector.app import SILENT_S, NoScreen, StationSession, run_headless
+from inspector.app import NoScreen, run_headless
 from inspector.cli import app
 from inspector.db.history import History, HistoryFilter
 from inspector.pipeline.control import Control
 from inspector.pipeline.inspection import Inspection, Reason, Verdict
+from inspector.station import SILENT_S, StationSession
 from inspector.ui.session import Health
 from tests.engine.tiny import make_tiny_bundle
 from tests.inspector.station_parts import PRODUCTS, make_recipe, make_station, terminal

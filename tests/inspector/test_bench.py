@@ -18,7 +18,19 @@ from inspector.bench import _work, arithmetic, bench
 from tests.engine.test_passes import model
 from tests.engine.tiny import grey_picture, make_tiny_bundle
 
-STAGES = ["grab", "check", "pre", "infer", "post", "judge", "draw", "save", "commit", "total"]
+STAGES = [
+    "grab",
+    "queue",
+    "check",
+    "pre",
+    "infer",
+    "post",
+    "judge",
+    "draw",
+    "save",
+    "commit",
+    "total",
+]
 
 
 @pytest.fixture(scope="module")

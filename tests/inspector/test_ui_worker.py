@@ -92,6 +92,7 @@ def test_a_known_failure_is_latched_until_acknowledged() -> None:
     assert worker.failure == "The camera A2 does not answer: check its cable."
     assert not worker.can_start
     worker.acknowledge()
+    assert session.acknowledged == 1
     assert worker.failure is None
     assert worker.can_start
 

@@ -39,6 +39,7 @@ class ScriptedSession:
     repeatable: bool = True
     shown: list[Inspection] = field(default_factory=list)
     closed: bool = False
+    acknowledged: int = 0
 
     def run(self, control: Control, screen: ScreenSink) -> None:
         try:
@@ -53,6 +54,9 @@ class ScriptedSession:
 
     def status(self) -> Sequence[StatusItem]:
         return [GOOD_DISK]
+
+    def acknowledge(self) -> None:
+        self.acknowledged += 1
 
     def _numbers(self) -> Iterator[int]:
         return count() if self.verdicts is None else iter(range(len(self.verdicts)))
