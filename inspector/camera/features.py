@@ -1,10 +1,10 @@
-"""Setting a GenICam camera's features: only what exists and is writable, and read back.
+"""A GenICam camera's features: set only what exists and is writable, and read it back.
 
 Cameras differ (ExposureTime here, ExposureTimeAbs there) and some round in silence. A picture
 taken with another exposure than the recipe's is a wrong verdict, so an unmet request is an error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from math import isclose
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ from engine.types import InputError
 
 Setting: TypeAlias = bool | int | float | str
 ROUNDING = 1e-3  # cameras count exposure in sensor lines: this share may differ unasked
+READABLE = frozenset({EAccessMode.RO, EAccessMode.RW})
 
 
 def by_name(camera: Any) -> dict[str, Any]:
@@ -25,10 +26,27 @@ def by_name(camera: Any) -> dict[str, Any]:
 def read(features: Mapping[str, Any], name: str) -> Setting | None:
     """A feature's value, or None where the camera has no such thing now."""
     feature = features.get(name)
-    if feature is None or feature.get_access_mode() not in {EAccessMode.RO, EAccessMode.RW}:
+    if feature is None or not hasattr(feature, "value"):
+        return None
+    if feature.get_access_mode() not in READABLE:
         return None
     value: Setting = feature.value
     return value
+
+
+def read_all(features: Mapping[str, Any], names: Iterable[str]) -> dict[str, Setting]:
+    """Those of `names` that the camera has now, with their values."""
+    values = {name: read(features, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def offered(features: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    """The features that the camera implements, with the entries of those that are a choice."""
+    return {
+        name: tuple(feature.symbolics) if hasattr(feature, "symbolics") else ()
+        for name, feature in features.items()
+        if feature.get_access_mode() != EAccessMode.NI
+    }
 
 
 def set_feature(features: Mapping[str, Any], camera: str, name: str, value: Setting) -> None:
@@ -37,22 +55,35 @@ def set_feature(features: Mapping[str, Any], camera: str, name: str, value: Sett
     if feature is None:
         near = " or ".join(get_close_matches(name, features)) or "its manual"
         raise InputError(f"The camera {camera} has no feature {name}: see {near}.")
-    if not hasattr(feature, "value") or feature.get_access_mode() != EAccessMode.RW:
+    if not is_writable(feature):
+        if holds(features, name, value):
+            return  # a line that is an input for good need not be made one
         raise InputError(f"The camera {camera} does not let {name} be set: leave it out.")
     try:
         feature.value = value
     except GenericException as error:
         raise InputError(
-            f"The camera {camera} does not take {name} = {value}: it takes {_range(feature)}."
+            f"The camera {camera} does not take {name} = {value}: it takes {takes(feature)}."
         ) from error
-    if not _is_met(value, feature.value):
+    if not is_met(value, feature.value):
         raise InputError(
             f"The camera {camera} made {feature.value} of {name} = {value}: "
-            f"it takes {_range(feature)}."
+            f"it takes {takes(feature)}."
         )
 
 
-def _range(feature: Any) -> str:
+def is_writable(feature: Any) -> bool:
+    return hasattr(feature, "value") and feature.get_access_mode() == EAccessMode.RW
+
+
+def holds(features: Mapping[str, Any], name: str, value: Setting) -> bool:
+    """Whether the camera has that value already."""
+    got = read(features, name)
+    return got is not None and is_met(value, got)
+
+
+def takes(feature: Any) -> str:
+    """What a feature may be set to, for people."""
     if hasattr(feature, "symbolics"):
         return ", ".join(feature.symbolics)
     if hasattr(feature, "min"):
@@ -62,7 +93,7 @@ def _range(feature: Any) -> str:
     return "true or false" if isinstance(feature.value, bool) else "a text"
 
 
-def _is_met(asked: Setting, got: Setting) -> bool:
+def is_met(asked: Setting, got: Setting) -> bool:
     """Whether the camera holds what was asked; `asked` may be a text from the command line."""
     if isinstance(got, bool):
         return got == (str(asked).lower() in {"1", "true"})

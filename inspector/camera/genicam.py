@@ -5,6 +5,10 @@ ignores the timeout, keeps a queue of one, and drops the oldest frame in silence
 fetched here, from many buffers; pixels are copied while the buffer is ours, and it is given back
 at once. Incomplete buffers, which Harvesters discards, become frames with a fault.
 
+While the genicam package waits for a buffer, or reads a register, it keeps Python's lock [measured:
+a wait of 200 ms stops every other thread for 200 ms]. So waits are cut into slices with a pause
+after each, in which other threads get their turn; and no two threads are ever inside a producer.
+
 Each camera belongs into its own process: while one is open, a second Harvester in the process
 finds no devices, and a lost device can lock the process up.
 """
@@ -18,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, sleep
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -29,12 +33,24 @@ from genicam.gentl import GenericException as GenTLError
 from harvesters.core import Buffer, Callback, Harvester, ImageAcquirer
 
 from engine.types import Image, InputError, MissingError
+from inspector.camera.arm import release_triggers, set_trigger
 from inspector.camera.base import Camera, Frame, FrameFault
-from inspector.camera.features import Setting, by_name, read, set_feature
+from inspector.camera.features import Setting, by_name, read, read_all, set_feature
 from inspector.camera.frame_ids import FrameIds
 from inspector.camera.pixels import LAYOUTS, bytes_needed, check_format, to_rgb
+from inspector.camera.trigger import FREE, TriggerSettings
+from inspector.camera.vitals import Pulse, link_counts, temperatures
 
 UTC_NOW = partial(datetime.now, UTC)
+SLICE_S = 0.002  # of waiting for a buffer, in which no other thread runs
+PAUSE_S = 50e-6  # long enough for a waiting thread to wake up and take its turn
+PULSE_S = 0.25  # without a buffer for so long, the camera is asked whether it is there
+PICTURE_FEATURES = (
+    *("PixelFormat", "Width", "Height", "OffsetX", "OffsetY", "ExposureTime", "ExposureTimeAbs"),
+    *("Gain", "GainRaw", "Gamma", "BlackLevel", "AcquisitionFrameRate"),
+    *("TriggerSelector", "TriggerMode", "TriggerSource", "TriggerActivation"),
+    *("TriggerDelay", "TriggerDelayAbs", "DeviceModelName", "DeviceFirmwareVersion"),
+)
 PRODUCER_PATH = "GENICAM_GENTL64_PATH"  # where vendors' installers list their producers' folders
 
 
@@ -67,10 +83,14 @@ def list_devices(producer: Path | None = None) -> tuple[Device, ...]:
 class GenICamCamera(Camera):
     """One GenICam camera, by its serial number (or its id, or the name its user gave it).
 
-    `settings` are GenICam features, set in their order before the first frame. `buffers` is how
+    `trigger` is what makes it take a picture; `settings` are GenICam features, set in their order
+    before the trigger is; ``in_effect`` is what the camera then says of itself. `buffers` is how
     many frames may wait while a part is judged; more than that are lost, and leave a gap in
-    ``frame_id``. A camera that runs freely and sends nothing for `silence_s` is gone:
-    :class:`MissingError`. One that waits for triggers may wait for ever.
+    ``frame_id``. A camera that runs freely and sends nothing for `silence_s`, or that does not
+    answer when it is asked, is gone: :class:`MissingError`. One that waits for triggers may wait
+    for ever. `alive` is called by the thread that fetches, after each sign of the camera: a buffer,
+    or its answer to a question asked every quarter of a second. A thread that hangs in the
+    producer does not call it.
     """
 
     def __init__(
@@ -78,7 +98,9 @@ class GenICamCamera(Camera):
         serial: str,
         producer: Path | None = None,
         *,
+        trigger: TriggerSettings = FREE,
         settings: Mapping[str, Setting] = MappingProxyType({}),
+        alive: Callable[[], None] = lambda: None,
         buffers: int = 16,
         silence_s: float = 5.0,
         clock: Callable[[], datetime] = UTC_NOW,
@@ -86,13 +108,20 @@ class GenICamCamera(Camera):
         self.name = f"genicam:{serial}"
         self.triggered = False
         self.live = True
+        self.in_effect: Mapping[str, Setting] = MappingProxyType({})
         self._serial = serial
         self._producer = producer
+        self._trigger = trigger
         self._settings = settings
+        self._alive = alive
         self._buffers = buffers
         self._silence_s = silence_s
         self._clock = clock
         self._acquirer: Any = None
+        self._features: Mapping[str, Any] = MappingProxyType({})
+        self._pulse = Pulse({})
+        self._ids, self._incomplete = FrameIds(), 0
+        self._lock = threading.Lock()  # another thread's questions end before the camera closes
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
@@ -112,16 +141,59 @@ class GenICamCamera(Camera):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._acquirer = None
+        with self._lock:
+            self._acquirer, self._features, self._pulse = None, MappingProxyType({}), Pulse({})
         self._held.close()
 
     def _configure(self, camera: Any) -> None:
         features = by_name(camera)
+        release_triggers(features, self._serial)
         for name, value in self._settings.items():
             set_feature(features, self._serial, name, value)
+        set_trigger(features, self._serial, self._trigger)
         self.triggered = read(features, "TriggerMode") == "On"
         pixel_format = features["PixelFormat"]
         check_format(pixel_format.value, self._serial, pixel_format.symbolics)
+        self.in_effect = MappingProxyType(
+            read_all(features, dict.fromkeys((*PICTURE_FEATURES, *self._settings)))
+        )
+        self._features, self._pulse = features, Pulse(features)
+        self._ids, self._incomplete = FrameIds(), 0
+
+    def trigger(self) -> None:
+        """Ask for one picture by software, from any thread, while another fetches.
+
+        :class:`InputError` where the camera does not wait for that, :class:`MissingError` where it
+        does not answer. A camera that is still busy lets the command pass: no picture comes.
+        """
+        with self._lock, _answering(self._serial):
+            if self._acquirer is None:
+                raise RuntimeError("trigger() needs an open camera: use it as a context manager")
+            if not self.triggered or read(self._features, "TriggerSource") != "Software":
+                raise InputError(
+                    f"The camera {self._serial} does not wait for software: open it with "
+                    "trigger=software."
+                )
+            self._features["TriggerSoftware"].execute()
+
+    def health(self) -> Mapping[str, float]:
+        """How camera and link are, from any thread: counts since ``frames()`` began.
+
+        "frames" (all, spoilt ones too), "incomplete" of them, "lost", "restarts" of the camera's
+        counter; "temperature…" in °C and the link's own counts where they are offered.
+        """
+        with self._lock, _answering(self._serial):
+            if self._acquirer is None:
+                raise RuntimeError("health() needs an open camera: use it as a context manager")
+            ids = self._ids
+            return {
+                "frames": ids.frames,
+                "incomplete": self._incomplete,
+                "lost": ids.lost,
+                "restarts": ids.restarts,
+                **temperatures(self._features, self._serial),
+                **link_counts(self._acquirer.data_streams[0]),
+            }
 
     def frames(self) -> Iterator[Frame]:
         """Frames for ever, their ids from 0; every call starts the acquisition anew.
@@ -131,7 +203,8 @@ class GenICamCamera(Camera):
         """
         if self._acquirer is None:
             raise RuntimeError("frames() needs an open camera: use it as a context manager")
-        ids = FrameIds()
+        ids = self._ids = FrameIds()
+        self._incomplete = 0
         with _acquiring(self._acquirer, self._serial) as spoilt:
             while True:
                 buffer = self._fetch(spoilt)
@@ -144,9 +217,15 @@ class GenICamCamera(Camera):
         """The next buffer, or None for one that came incomplete."""
         patience_ends = monotonic() + self._silence_s
         while True:
-            buffer = self._acquirer.try_fetch(timeout=0.25, is_raw=True)
-            if buffer is not None or spoilt.take():
-                return buffer
+            pulse_due = monotonic() + PULSE_S
+            while monotonic() < pulse_due:
+                buffer = self._acquirer.try_fetch(timeout=SLICE_S, is_raw=True)
+                if buffer is not None or spoilt.take():
+                    self._alive()
+                    return buffer
+                sleep(PAUSE_S)
+            self._pulse.feel()
+            self._alive()
             if not self.triggered and monotonic() > patience_ends:
                 raise MissingError(
                     f"The camera {self._serial} sent nothing for {self._silence_s:g} s: check its "
@@ -178,6 +257,7 @@ class GenICamCamera(Camera):
         self, frame_id: int, content: Image | FrameFault, grab_ms: float = 0.0, source: str = ""
     ) -> Frame:
         fault, image = (content, None) if isinstance(content, FrameFault) else (None, content)
+        self._incomplete += fault is FrameFault.INCOMPLETE
         return Frame(
             frame_id=frame_id,
             image=image,

@@ -6,33 +6,36 @@ Each source is imported when it is asked for: a folder needs no GenICam librarie
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 from engine.types import InputError
 from inspector.camera.base import Camera
+from inspector.camera.trigger import OPTIONS as TRIGGER_OPTIONS
+from inspector.camera.trigger import trigger_of
 
 FORMS = (
     "sim:all or sim:PRODUCT,…[?seed=1&size=256&defect_rate=0.1&parts=200&lost=0.01&"
     "trigger=software&…]",
     "folder:PATH[?product=NAME&loop=true]",
-    "genicam:SERIAL[@PRODUCER.cti][?FEATURE=VALUE&…]",
+    "genicam:SERIAL[@PRODUCER.cti][?trigger=Line1&edge=rising&delay_us=100&debounce_us=50"
+    "&FEATURE=VALUE&…]",
     "video:NUMBER[?width=1280&height=720&fps=30]",
     "video:FILE or video:rtsp://…",
 )
 
 
-def nothing() -> None:
-    """For whoever does not ask for signs of life."""
+Alive: TypeAlias = Callable[[], None]
 
 
-def open_camera(spec: str, alive: Callable[[], None] = nothing) -> Camera:
+def open_camera(spec: str, alive: Alive = lambda: None) -> Camera:
     """The camera that `spec` describes, not yet entered; :class:`InputError` says what is allowed.
 
-    `alive` is called by the thread that iterates its frames, several times a second while the
-    camera waits and answers; a folder never waits, a video waits in OpenCV.
-
     ``genicam:0@viky`` is a simulated camera of the producer that the genicam package ships. What
-    follows a ``?`` in a genicam spec are features of the camera, set in that order.
+    follows a ``?`` in a genicam spec is its trigger (free, software, or the name of a line) and
+    features of the camera, set in that order. `alive` is called by the thread that iterates the
+    frames, several times a second while a camera waits and is well; a folder never waits, and a
+    video waits in OpenCV.
     """
     scheme, colon, rest = spec.partition(":")
     source, _, query = (rest, "", "") if _is_address(scheme, rest) else rest.partition("?")
@@ -56,13 +59,13 @@ def _options(spec: str, query: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def _sim(source: str, options: Mapping[str, str], alive: Callable[[], None]) -> Camera:
+def _sim(source: str, options: Mapping[str, str], alive: Alive) -> Camera:
     from inspector.camera.simulated import simulated_camera
 
     return simulated_camera(source, options, alive)
 
 
-def _folder(source: str, options: Mapping[str, str], alive: Callable[[], None]) -> Camera:
+def _folder(source: str, options: Mapping[str, str], _: Alive) -> Camera:
     from inspector.camera.folder import FolderCamera
 
     unknown = ", ".join(sorted(options.keys() - {"loop", "product"}))
@@ -72,16 +75,17 @@ def _folder(source: str, options: Mapping[str, str], alive: Callable[[], None]) 
     return FolderCamera(Path(source), options.get("product"), loop=loop)
 
 
-def _genicam(source: str, options: Mapping[str, str], alive: Callable[[], None]) -> Camera:
+def _genicam(source: str, options: Mapping[str, str], alive: Alive) -> Camera:
     from inspector.camera.genicam import GenICamCamera, shipped_producer
 
     serial, _, producer = source.partition("@")
-    if producer == "viky":
-        return GenICamCamera(serial, shipped_producer(), settings=options)
-    return GenICamCamera(serial, Path(producer) if producer else None, settings=options)
+    file = shipped_producer() if producer == "viky" else Path(producer) if producer else None
+    trigger = trigger_of(options)
+    features = {name: value for name, value in options.items() if name not in TRIGGER_OPTIONS}
+    return GenICamCamera(serial, file, trigger=trigger, settings=features, alive=alive)
 
 
-def _video(source: str, options: Mapping[str, str], alive: Callable[[], None]) -> Camera:
+def _video(source: str, options: Mapping[str, str], _: Alive) -> Camera:
     from inspector.camera.video import PROPERTIES, VideoCamera
 
     unknown = ", ".join(sorted(options.keys() - PROPERTIES.keys()))
@@ -103,6 +107,6 @@ def _switch(name: str, value: str) -> bool:
     return value == "true"
 
 
-_SOURCES: Mapping[str, Callable[[str, Mapping[str, str], Callable[[], None]], Camera]] = (
-    MappingProxyType({"sim": _sim, "folder": _folder, "genicam": _genicam, "video": _video})
+_SOURCES: Mapping[str, Callable[[str, Mapping[str, str], Alive], Camera]] = MappingProxyType(
+    {"sim": _sim, "folder": _folder, "genicam": _genicam, "video": _video}
 )

@@ -4,7 +4,6 @@ import signal
 from itertools import islice
 from pathlib import Path
 from time import sleep
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -218,19 +217,6 @@ def test_a_setting_is_read_back_and_an_unmet_one_names_the_range() -> None:
 def test_a_setting_the_camera_does_not_take(setting: dict[str, Setting], said: str) -> None:
     with pytest.raises(InputError, match=said), viky(**setting):
         pass
-
-
-def test_a_camera_that_waits_for_triggers_is_known_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = genicam.by_name
-    waits = SimpleNamespace(value="On", get_access_mode=lambda: EAccessMode.RW)
-    monkeypatch.setattr(
-        genicam, "by_name", lambda camera: {**original(camera), "TriggerMode": waits}
-    )
-    with viky() as camera:
-        assert camera.triggered
-    monkeypatch.undo()
-    with viky() as camera:
-        assert not camera.triggered
 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
