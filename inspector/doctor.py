@@ -102,21 +102,21 @@ def tensorrt() -> Finding:
 def cameras() -> Iterator[Finding]:
     """The GenTL producers, the simulated one tried, and the pixel formats this program reads."""
     try:
-        from inspector.camera import genicam
+        from inspector.camera import producers
         from inspector.camera.pixels import LAYOUTS
 
-        simulated = genicam.list_devices(genicam.shipped_producer())
+        simulated = producers.list_devices(producers.shipped_producer())
     except (ImportError, OSError, KnownError) as error:
         advice = f"pip install --force-reinstall genicam harvesters, then {DISTRIBUTION}"
         yield Finding("genicam", Level.MISSING, str(error), advice)
         return
     names = ", ".join(device.serial for device in simulated)
     yield Finding("genicam", Level.OK, f"viky.cti, simulated cameras {names}")
-    producers = ", ".join(str(file) for file in genicam.installed_producers())
-    if producers:
-        yield Finding("producers", Level.OK, producers)
+    files = ", ".join(str(file) for file in producers.installed_producers())
+    if files:
+        yield Finding("producers", Level.OK, files)
     else:
-        advice = f"for a real camera set {genicam.PRODUCER_PATH} to the folder of its .cti file"
+        advice = f"for a real camera set {producers.PRODUCER_PATH} to the folder of its .cti file"
         yield Finding("producers", Level.WARN, "none installed", advice)
     yield Finding("pixel formats", Level.OK, ", ".join(LAYOUTS))
 

@@ -16,6 +16,13 @@ from engine.types import InputError
 Setting: TypeAlias = bool | int | float | str
 ROUNDING = 1e-3  # cameras count exposure in sensor lines: this share may differ unasked
 READABLE = frozenset({EAccessMode.RO, EAccessMode.RW})
+PICTURE = (
+    *("PixelFormat", "Width", "Height", "OffsetX", "OffsetY", "ExposureTime", "ExposureTimeAbs"),
+    *("Gain", "GainRaw", "Gamma", "BlackLevel", "AcquisitionFrameRate"),
+    *("TriggerSelector", "TriggerMode", "TriggerSource", "TriggerActivation"),
+    *("TriggerDelay", "TriggerDelayAbs", "DeviceModelName", "DeviceFirmwareVersion"),
+)
+"""What makes a picture what it is: recorded with it, where the camera has it."""
 
 
 def by_name(camera: Any) -> dict[str, Any]:

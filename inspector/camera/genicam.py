@@ -1,24 +1,23 @@
-"""Real cameras by GenICam: the only door to Harvesters; importing it loads the GenICam libraries.
+"""Real cameras by GenICam: frames from Harvesters. Importing it loads the GenICam libraries.
 
 The way of fetching answers what Harvesters 1.4.3 does (read in its source): its background mode
 ignores the timeout, keeps a queue of one, and drops the oldest frame in silence. So frames are
 fetched here, from many buffers; pixels are copied while the buffer is ours, and it is given back
 at once. Incomplete buffers, which Harvesters discards, become frames with a fault.
 
-While the genicam package waits for a buffer, or reads a register, it keeps Python's lock [measured:
-a wait of 200 ms stops every other thread for 200 ms]. So waits are cut into slices with a pause
-after each, in which other threads get their turn; and no two threads are ever inside a producer.
+Two threads must never be in a node map together [measured: a deadlock within seconds]. GenApi holds
+its own lock while Harvesters reads a register for it in Python; whoever then has Python's lock and
+asks GenApi waits for ever. Fetching asks it too, for chunk data. So one lock of ours goes round all
+of it. The genicam package also keeps Python's lock while it waits for a buffer [measured: a wait of
+200 ms stops every thread for as long]: waits are cut into slices, with a pause between them.
 
 Each camera belongs into its own process: while one is open, a second Harvester in the process
 finds no devices, and a lost device can lock the process up.
 """
 
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,58 +25,24 @@ from time import monotonic, perf_counter, sleep
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-import genicam
 import numpy as np
-from genicam.genapi import GenericException as GenApiError
 from genicam.gentl import GenericException as GenTLError
-from harvesters.core import Buffer, Callback, Harvester, ImageAcquirer
+from harvesters.core import Buffer, Callback, ImageAcquirer
 
 from engine.types import Image, InputError, MissingError
 from inspector.camera.arm import release_triggers, set_trigger
 from inspector.camera.base import Camera, Frame, FrameFault
-from inspector.camera.features import Setting, by_name, read, read_all, set_feature
+from inspector.camera.features import PICTURE, Setting, by_name, read, read_all, set_feature
 from inspector.camera.frame_ids import FrameIds
 from inspector.camera.pixels import LAYOUTS, bytes_needed, check_format, to_rgb
+from inspector.camera.producers import answering, discovered, opened
 from inspector.camera.trigger import FREE, TriggerSettings
 from inspector.camera.vitals import Pulse, link_counts, temperatures
 
 UTC_NOW = partial(datetime.now, UTC)
 SLICE_S = 0.002  # of waiting for a buffer, in which no other thread runs
-PAUSE_S = 50e-6  # long enough for a waiting thread to wake up and take its turn
+PAUSE_S = 50e-6  # between slices: a waiting thread wakes up and takes its turn
 PULSE_S = 0.25  # without a buffer for so long, the camera is asked whether it is there
-PICTURE_FEATURES = (
-    *("PixelFormat", "Width", "Height", "OffsetX", "OffsetY", "ExposureTime", "ExposureTimeAbs"),
-    *("Gain", "GainRaw", "Gamma", "BlackLevel", "AcquisitionFrameRate"),
-    *("TriggerSelector", "TriggerMode", "TriggerSource", "TriggerActivation"),
-    *("TriggerDelay", "TriggerDelayAbs", "DeviceModelName", "DeviceFirmwareVersion"),
-)
-PRODUCER_PATH = "GENICAM_GENTL64_PATH"  # where vendors' installers list their producers' folders
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A camera that a producer offers; `serial` falls back to the producer's id for it."""
-
-    serial: str
-    model: str
-    vendor: str
-
-
-def shipped_producer() -> Path:
-    """viky.cti of the genicam package: three simulated cameras with serials 0, 1 and 2."""
-    return Path(genicam.__file__).with_name("viky.cti")
-
-
-def installed_producers(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
-    """The GenTL producers (.cti) that vendors' installers made known on this machine."""
-    folders = [folder for folder in environment.get(PRODUCER_PATH, "").split(os.pathsep) if folder]
-    return tuple(file for folder in folders for file in sorted(Path(folder).glob("*.cti")))
-
-
-def list_devices(producer: Path | None = None) -> tuple[Device, ...]:
-    """What `producer`, or else every installed one, sees now; not while a camera is open."""
-    with _discovered(producer) as harvester:
-        return tuple(_device(found) for found in harvester.device_info_list)
 
 
 class GenICamCamera(Camera):
@@ -121,15 +86,15 @@ class GenICamCamera(Camera):
         self._features: Mapping[str, Any] = MappingProxyType({})
         self._pulse = Pulse({})
         self._ids, self._incomplete = FrameIds(), 0
-        self._lock = threading.Lock()  # another thread's questions end before the camera closes
+        self._lock = threading.Lock()  # of who talks to the producer
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as held:
-            harvester = held.enter_context(_discovered(self._producer))
-            acquirer = held.enter_context(_opened(harvester, self._serial))
+            harvester = held.enter_context(discovered(self._producer))
+            acquirer = held.enter_context(opened(harvester, self._serial))
             acquirer.num_buffers = max(self._buffers, acquirer.min_num_buffers)
-            with _answering(self._serial):
+            with answering(self._serial):
                 self._configure(acquirer.remote_device.node_map)
             self._acquirer = acquirer
             self._held = held.pop_all()
@@ -155,7 +120,7 @@ class GenICamCamera(Camera):
         pixel_format = features["PixelFormat"]
         check_format(pixel_format.value, self._serial, pixel_format.symbolics)
         self.in_effect = MappingProxyType(
-            read_all(features, dict.fromkeys((*PICTURE_FEATURES, *self._settings)))
+            read_all(features, dict.fromkeys((*PICTURE, *self._settings)))
         )
         self._features, self._pulse = features, Pulse(features)
         self._ids, self._incomplete = FrameIds(), 0
@@ -166,7 +131,7 @@ class GenICamCamera(Camera):
         :class:`InputError` where the camera does not wait for that, :class:`MissingError` where it
         does not answer. A camera that is still busy lets the command pass: no picture comes.
         """
-        with self._lock, _answering(self._serial):
+        with self._lock, answering(self._serial):
             if self._acquirer is None:
                 raise RuntimeError("trigger() needs an open camera: use it as a context manager")
             if not self.triggered or read(self._features, "TriggerSource") != "Software":
@@ -182,7 +147,7 @@ class GenICamCamera(Camera):
         "frames" (all, spoilt ones too), "incomplete" of them, "lost", "restarts" of the camera's
         counter; "temperature…" in °C and the link's own counts where they are offered.
         """
-        with self._lock, _answering(self._serial):
+        with self._lock, answering(self._serial):
             if self._acquirer is None:
                 raise RuntimeError("health() needs an open camera: use it as a context manager")
             ids = self._ids
@@ -205,7 +170,7 @@ class GenICamCamera(Camera):
             raise RuntimeError("frames() needs an open camera: use it as a context manager")
         ids = self._ids = FrameIds()
         self._incomplete = 0
-        with _acquiring(self._acquirer, self._serial) as spoilt:
+        with _acquiring(self._acquirer, self._serial, self._lock) as spoilt:
             while True:
                 buffer = self._fetch(spoilt)
                 if buffer is None:
@@ -219,12 +184,14 @@ class GenICamCamera(Camera):
         while True:
             pulse_due = monotonic() + PULSE_S
             while monotonic() < pulse_due:
-                buffer = self._acquirer.try_fetch(timeout=SLICE_S, is_raw=True)
+                sleep(PAUSE_S)
+                with self._lock:
+                    buffer = self._acquirer.try_fetch(timeout=SLICE_S, is_raw=True)
                 if buffer is not None or spoilt.take():
                     self._alive()
                     return buffer
-                sleep(PAUSE_S)
-            self._pulse.feel()
+            with self._lock:
+                self._pulse.feel()
             self._alive()
             if not self.triggered and monotonic() > patience_ends:
                 raise MissingError(
@@ -234,11 +201,12 @@ class GenICamCamera(Camera):
 
     def _grab(self, buffer: Any, ids: FrameIds) -> Frame:
         started = perf_counter()
-        camera_id = _camera_id(buffer)
-        try:
-            content = self._content(buffer)
-        finally:
-            buffer.parent.queue_buffer(buffer)
+        with self._lock:
+            camera_id = _camera_id(buffer)
+            try:
+                content = self._content(buffer)
+            finally:
+                buffer.parent.queue_buffer(buffer)
         grab_ms = (perf_counter() - started) * 1e3
         source = "" if camera_id is None else str(camera_id)
         return self._frame(ids.next(camera_id), content, grab_ms, source)
@@ -285,100 +253,17 @@ class _Spoilt(Callback):  # type: ignore[misc] # harvesters has no types
 
 
 @contextmanager
-def _discovered(producer: Path | None) -> Iterator[Any]:
-    """A Harvester that has looked for devices, closed at the end."""
-    producers = installed_producers() if producer is None else (producer,)
-    if not producers:
-        raise MissingError(
-            f"No GenTL producer is known: set {PRODUCER_PATH} to the folder with your camera "
-            "vendor's .cti file, or name the file: genicam:SERIAL@/path/to/producer.cti."
-        )
-    with Harvester() as harvester:
-        for file in producers:
-            if not file.is_file():
-                raise MissingError(f"There is no GenTL producer at {file}: install the vendor's.")
-            harvester.add_file(str(file))
-        harvester.update()
-        yield harvester
-
-
-def _device(found: Any) -> Device:
-    said = {key: str(value) for key, value in found.property_dict.items() if value is not None}
-    return Device(
-        said.get("serial_number", said.get("id_", "")),
-        said.get("model", ""),
-        said.get("vendor", ""),
-    )
-
-
-@contextmanager
-def _opened(harvester: Any, serial: str) -> Iterator[Any]:
-    """The acquirer of one device, which nobody else may use meanwhile."""
-    found = _find(harvester.device_info_list, serial)
-    try:
-        with _interrupt_kept():
-            acquirer = harvester.create(found)
-    except GenTLError as error:
-        raise MissingError(
-            f"The camera {serial} cannot be opened ({error}): close the program that uses it."
-        ) from error
-    with acquirer:
-        yield acquirer
-
-
-def _find(devices: Sequence[Any], serial: str) -> Any:
-    names = ("serial_number", "id_", "user_defined_name")
-    matching = [
-        one for one in devices if serial in {str(one.property_dict.get(name)) for name in names}
-    ]
-    if len(matching) == 1:
-        return matching[0]
-    if matching:
-        raise InputError(
-            f"{len(matching)} devices answer to {serial!r}: name one producer, "
-            f"genicam:{serial}@/path/to/producer.cti."
-        )
-    seen = ", ".join(_device(one).serial for one in devices)
-    raise MissingError(
-        f"There is no camera {serial!r} among {seen}: check its serial number, cable and power."
-        if seen
-        else f"No camera is seen where {serial!r} was asked for: check cable and power, that the "
-        "producer (.cti) is your vendor's, and that this process has no other camera open."
-    )
-
-
-@contextmanager
-def _interrupt_kept() -> Iterator[None]:
-    """Harvesters takes SIGINT for itself when it opens a device; Ctrl-C is not its business."""
-    mine = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        # Elsewhere than in the main thread nobody can set a handler, Harvesters neither.
-        if threading.current_thread() is threading.main_thread() and mine is not None:
-            signal.signal(signal.SIGINT, mine)
-
-
-@contextmanager
-def _acquiring(acquirer: Any, serial: str) -> Iterator[_Spoilt]:
+def _acquiring(acquirer: Any, serial: str, lock: threading.Lock) -> Iterator[_Spoilt]:
     spoilt = _Spoilt()
     acquirer.add_callback(ImageAcquirer.Events.INCOMPLETE_BUFFER, spoilt)
-    with _answering(serial):
+    with answering(serial):
         try:
-            acquirer.start()
+            with lock:
+                acquirer.start()
             yield spoilt
         finally:
-            acquirer.stop()
-
-
-@contextmanager
-def _answering(serial: str) -> Iterator[None]:
-    try:
-        yield
-    except (GenTLError, GenApiError) as error:
-        raise MissingError(
-            f"The camera {serial} stopped answering ({error}): check its cable and power."
-        ) from error
+            with lock:
+                acquirer.stop()
 
 
 def _camera_id(buffer: Any) -> int | None:

@@ -76,10 +76,11 @@ def _folder(source: str, options: Mapping[str, str], _: Alive) -> Camera:
 
 
 def _genicam(source: str, options: Mapping[str, str], alive: Alive) -> Camera:
-    from inspector.camera.genicam import GenICamCamera, shipped_producer
+    from inspector.camera.genicam import GenICamCamera
+    from inspector.camera.producers import producer_named
 
     serial, _, producer = source.partition("@")
-    file = shipped_producer() if producer == "viky" else Path(producer) if producer else None
+    file = producer_named(producer)
     trigger = trigger_of(options)
     features = {name: value for name, value in options.items() if name not in TRIGGER_OPTIONS}
     return GenICamCamera(serial, file, trigger=trigger, settings=features, alive=alive)

@@ -14,13 +14,14 @@ from genicam.gentl import IoException
 from harvesters.core import Component2DImage, ImageAcquirer
 
 from engine.types import InputError, MissingError
-from inspector.camera import genicam
+from inspector.camera import genicam, producers
 from inspector.camera.base import Frame, FrameFault
 from inspector.camera.features import Setting, set_feature
-from inspector.camera.genicam import GenICamCamera, installed_producers, list_devices
+from inspector.camera.genicam import GenICamCamera
+from inspector.camera.producers import installed_producers, list_devices, shipped_producer
 
 pytestmark = pytest.mark.camera
-VIKY = genicam.shipped_producer()
+VIKY = shipped_producer()
 FAST: dict[str, Setting] = {"AcquisitionFrameRate": 200.0, "Width": 100, "Height": 100}
 
 
@@ -225,7 +226,7 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(MissingError, match=r"no GenTL producer at .*gone\.cti"):
         list_devices(tmp_path / "gone.cti")
     monkeypatch.delenv("GENICAM_GENTL64_PATH", raising=False)
-    monkeypatch.setattr(genicam, "installed_producers", lambda: ())
+    monkeypatch.setattr(producers, "installed_producers", lambda: ())
     with pytest.raises(MissingError, match=r"set GENICAM_GENTL64_PATH to the folder"):
         list_devices()
 
