@@ -26,19 +26,22 @@ PICTURE = (
 
 
 def by_name(camera: Any) -> dict[str, Any]:
-    """The features of a camera's node map by their names."""
+    """The features of a camera's node map by their names; they live only as long as it does."""
     return {feature.node.name: feature for feature in camera.nodes}
 
 
 def read(features: Mapping[str, Any], name: str) -> Setting | None:
     """A feature's value, or None where the camera has no such thing now."""
     feature = features.get(name)
-    if feature is None or not hasattr(feature, "value"):
-        return None
-    if feature.get_access_mode() not in READABLE:
+    if feature is None or feature.get_access_mode() not in READABLE or not has(feature, "value"):
         return None
     value: Setting = feature.value
     return value
+
+
+def has(feature: Any, attribute: str) -> bool:
+    """Whether this kind of feature has that; asking the feature itself would read the camera."""
+    return hasattr(type(feature), attribute)
 
 
 def read_all(features: Mapping[str, Any], names: Iterable[str]) -> dict[str, Setting]:
@@ -50,7 +53,7 @@ def read_all(features: Mapping[str, Any], names: Iterable[str]) -> dict[str, Set
 def offered(features: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     """The features that the camera implements, with the entries of those that are a choice."""
     return {
-        name: tuple(feature.symbolics) if hasattr(feature, "symbolics") else ()
+        name: tuple(feature.symbolics) if has(feature, "symbolics") else ()
         for name, feature in features.items()
         if feature.get_access_mode() != EAccessMode.NI
     }
@@ -80,7 +83,7 @@ def set_feature(features: Mapping[str, Any], camera: str, name: str, value: Sett
 
 
 def is_writable(feature: Any) -> bool:
-    return hasattr(feature, "value") and feature.get_access_mode() == EAccessMode.RW
+    return feature.get_access_mode() == EAccessMode.RW and has(feature, "value")
 
 
 def holds(features: Mapping[str, Any], name: str, value: Setting) -> bool:
@@ -91,10 +94,10 @@ def holds(features: Mapping[str, Any], name: str, value: Setting) -> bool:
 
 def takes(feature: Any) -> str:
     """What a feature may be set to, for people."""
-    if hasattr(feature, "symbolics"):
+    if has(feature, "symbolics"):
         return ", ".join(feature.symbolics)
-    if hasattr(feature, "min"):
-        stepped = not hasattr(feature, "has_inc") or feature.has_inc()  # floats may have none
+    if has(feature, "min"):
+        stepped = not has(feature, "has_inc") or feature.has_inc()  # floats may have none
         step = f" in steps of {feature.inc}" if stepped else ""
         return f"{feature.min} to {feature.max}{step}"
     return "true or false" if isinstance(feature.value, bool) else "a text"

@@ -99,6 +99,7 @@ class Registers(AbstractPort):
     def __init__(self) -> None:
         super().__init__()
         self.memory = bytearray(0x1000)
+        self.nodes: Any = None
         self.gone = False
         self.reads: list[int] = []
         self.writes: list[tuple[int, int]] = []
@@ -127,4 +128,5 @@ def described(*parts: str) -> tuple[Any, Registers]:
     nodes = NodeMap()
     nodes.load_xml_from_string(f'{HEAD}{"".join(parts)}<Port Name="Device"/></RegisterDescription>')
     nodes.connect(port, "Device")
+    port.nodes = nodes  # features do not keep their node map alive
     return nodes, port
