@@ -146,10 +146,12 @@ class GenICamCamera(Camera):
 
         "frames" (all, spoilt ones too), "incomplete" of them, "lost", "restarts" of the camera's
         counter; "temperature…" in °C and the link's own counts where they are offered.
+        :class:`MissingError` where the camera does not answer.
         """
         with self._lock, answering(self._serial):
             if self._acquirer is None:
                 raise RuntimeError("health() needs an open camera: use it as a context manager")
+            self._pulse.feel()
             ids = self._ids
             return {
                 "frames": ids.frames,

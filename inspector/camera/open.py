@@ -37,11 +37,17 @@ def open_camera(spec: str, alive: Alive = lambda: None) -> Camera:
     frames, several times a second while a camera waits and is well; a folder never waits, and a
     video waits in OpenCV.
     """
+    scheme, source, options = split_spec(spec)
+    return _SOURCES[scheme](source, options, alive)
+
+
+def split_spec(spec: str) -> tuple[str, str, Mapping[str, str]]:
+    """The scheme, the source and the options of `spec`; :class:`InputError` where it has none."""
     scheme, colon, rest = spec.partition(":")
     source, _, query = (rest, "", "") if _is_address(scheme, rest) else rest.partition("?")
     if scheme not in _SOURCES or not colon or not source:
         raise InputError(f"The camera {spec!r} is not one of {' · '.join(FORMS)}.")
-    return _SOURCES[scheme](source, _options(spec, query), alive)
+    return scheme, source, _options(spec, query)
 
 
 def _is_address(scheme: str, rest: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import genicam
@@ -22,13 +23,30 @@ from engine.types import InputError, MissingError
 PRODUCER_PATH = "GENICAM_GENTL64_PATH"  # where vendors' installers list their producers' folders
 
 
+ACCESS: Mapping[str, str] = MappingProxyType(
+    {
+        "1": "free",
+        "2": "read only",
+        "3": "no access",
+        "4": "in use",
+        "5": "open here",
+        "6": "open here, read only",
+    }
+)
+"""GenTL's DEVICE_ACCESS_STATUS in words; 0 is unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A camera that a producer offers; `serial` falls back to the producer's id for it."""
+    """A camera that a producer offers; `serial` falls back to the producer's id for it.
+
+    `access` is what the producer says of who may use it now, in words.
+    """
 
     serial: str
     model: str
     vendor: str
+    access: str = ""
 
 
 def shipped_producer() -> Path:
@@ -77,6 +95,7 @@ def device_of(found: Any) -> Device:
         said.get("serial_number", said.get("id_", "")),
         said.get("model", ""),
         said.get("vendor", ""),
+        ACCESS.get(said.get("access_status", ""), ""),
     )
 
 

@@ -115,7 +115,7 @@ from threading import Thread
 from inspector.camera.open import open_camera
 
 def ask():
-    for _ in range(1000):
+    for _ in range(10000):
         camera.health()
 
 with open_camera(sys.argv[1]) as camera:
