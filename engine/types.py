@@ -6,6 +6,7 @@ Errors:
     │   └── UnknownProductError
     ├── BundleError         exit 2  a bundle or a plan is truncated, edited, or of another schema
     ├── DatabaseError       exit 2  a database is locked, damaged, or newer than this program
+    ├── AccessError         exit 2  a person did not log in, or may not do this
     ├── InferenceError      exit 2  the model gave no usable number (NaN, Inf, wrong shape)
     └── MissingError        exit 3  this machine lacks a package, a runtime, a camera, a display
 Anything else is our own fault and crashes.
@@ -50,6 +51,10 @@ class BundleError(KnownError):
 
 class DatabaseError(KnownError):
     """A database is locked, damaged, or written by a newer program."""
+
+
+class AccessError(KnownError):
+    """A person is not who he says he is, or may not do what he asked for."""
 
 
 class InferenceError(KnownError):

@@ -25,6 +25,7 @@ BREACHES = {
     "no-qt-below-the-ui": ("inspector/pipeline/breach.py", "import PySide6"),
     "one-door-to-sqlalchemy": ("inspector/ui/breach.py", "import sqlalchemy"),
     "one-door-to-harvesters": ("inspector/demo/breach.py", "import harvesters"),
+    "one-door-to-argon2": ("inspector/db/breach.py", "import argon2"),
     "inside-inspector": ("inspector/camera/breach.py", "import inspector.db.log"),
     "acyclic": ("engine/types.py", "import engine.bundle"),
 }

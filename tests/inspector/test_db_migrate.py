@@ -17,13 +17,14 @@ from inspector.db.migrate import SHIPPED, check_revision, migrate
 from inspector.db.tables import Base
 from tests.inspector.db_parts import inspection, run_info
 
-SECOND = """
+NEWEST = max(script.stem[1:5] for script in Path(SHIPPED, "versions").glob("r*.py"))
+NEXT = f"""
 from alembic import op
 import sqlalchemy as sa
-revision, down_revision = "0002", "0001"
+revision, down_revision = "next", "{NEWEST}"
 
 def upgrade():
-    op.add_column("run", sa.Column("shift", sa.String()))
+    op.add_column("run", sa.Column("spare", sa.String()))
 """
 
 
@@ -41,7 +42,7 @@ def newer_scripts(folder: Path, text: str) -> str:
     """The shipped migrations and one more."""
     scripts = folder / "mig%rations"  # a percent sign is special to Alembic's configuration
     shutil.copytree(SHIPPED, scripts)
-    (scripts / "versions" / "r0002_next.py").write_text(text, encoding="utf-8")
+    (scripts / "versions" / "next.py").write_text(text, encoding="utf-8")
     return str(scripts)
 
 
@@ -89,30 +90,30 @@ def test_opening_again_changes_nothing_and_backs_nothing_up(path: Path) -> None:
 
 
 def test_a_migration_leaves_a_verified_copy_of_what_was(path: Path, tmp_path: Path) -> None:
-    migrate_to(path, newer_scripts(tmp_path, SECOND))
+    migrate_to(path, newer_scripts(tmp_path, NEXT))
 
-    assert rows(path, "SELECT shift, count(*) FROM run") == [(None, 1)]
-    backup = path.with_name("station.before-0002.sqlite")
-    assert rows(backup, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert rows(path, "SELECT spare, count(*) FROM run") == [(None, 1)]
+    backup = path.with_name("station.before-next.sqlite")
+    assert rows(backup, "SELECT version_num FROM alembic_version") == [(NEWEST,)]
     assert rows(backup, "SELECT count(*) FROM inspection") == [(3,)]
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(path: Path, tmp_path: Path) -> None:
-    failing = SECOND + "    raise ZeroDivisionError\n"
+    failing = NEXT + "    raise ZeroDivisionError\n"
 
     with pytest.raises(ZeroDivisionError):
         migrate_to(path, newer_scripts(tmp_path, failing))
 
-    assert rows(path, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert rows(path, "SELECT version_num FROM alembic_version") == [(NEWEST,)]
     with pytest.raises(sqlite3.OperationalError, match="no such column"):
-        rows(path, "SELECT shift FROM run")
+        rows(path, "SELECT spare FROM run")
 
 
 def test_a_newer_database_is_refused_by_writer_and_reader(path: Path, tmp_path: Path) -> None:
-    migrate_to(path, newer_scripts(tmp_path, SECOND))
+    migrate_to(path, newer_scripts(tmp_path, NEXT))
     before = path.read_bytes()
 
-    with pytest.raises(DatabaseError, match=r"newer version .*schema 0002.*: update"):
+    with pytest.raises(DatabaseError, match=r"newer version .*schema next.*: update"):
         InspectionLog(path, run_info("run-2")).__enter__()
     with pytest.raises(DatabaseError, match="newer version"):
         History(path).__enter__()
@@ -120,7 +121,7 @@ def test_a_newer_database_is_refused_by_writer_and_reader(path: Path, tmp_path: 
 
 
 def test_a_reader_refuses_an_older_database(path: Path, tmp_path: Path) -> None:
-    scripts = newer_scripts(tmp_path, SECOND)
+    scripts = newer_scripts(tmp_path, NEXT)
     with writing(path) as connection, pytest.raises(DatabaseError, match="older version"):
         check_revision(connection, path, scripts)
 

@@ -6,6 +6,7 @@ the database as it was.
 
 from alembic import context
 
+from inspector.db import people_tables  # noqa: F401 — its tables stand in the metadata, too
 from inspector.db.tables import Base
 
 context.configure(

@@ -1,0 +1,37 @@
+"""What a command asks a person: name and password, on the terminal or line by line from stdin."""
+
+import getpass
+import sys
+
+from engine.types import InputError
+from inspector.db.changes import Changes
+from inspector.db.people import log_in
+from inspector.people.session import Session
+
+
+def ask_session(changes: Changes, name: str | None) -> Session:
+    """Log in; asks for the name, too, if it is None."""
+    who = name if name is not None else _ask("Your name: ", hidden=False)
+    return Session(log_in(changes, who, ask_password(f"Password of {who}: ")))
+
+
+def ask_password(prompt: str) -> str:
+    """Without echo where there is a terminal."""
+    return _ask(prompt, hidden=True)
+
+
+def ask_new_password(name: str) -> str:
+    """Asked for twice on a terminal, where nobody sees what he types."""
+    password = ask_password(f"New password of {name}: ")
+    if sys.stdin.isatty() and ask_password("The same again: ") != password:
+        raise InputError("The two passwords differ: try again.")
+    return password
+
+
+def _ask(prompt: str, *, hidden: bool) -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass(prompt) if hidden else input(prompt)
+    line = sys.stdin.readline()
+    if not line:
+        raise InputError(f"Nothing was given for {prompt.rstrip(': ')!r}: give one line on stdin.")
+    return line.rstrip("\r\n")

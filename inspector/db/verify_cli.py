@@ -1,0 +1,71 @@
+"""The commands that look at the audit trail: is it whole, and what does it say?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inspector.db.chain import GENESIS
+
+trail = typer.Typer(no_args_is_help=True, help="Look at the audit trail.")
+
+DatabaseFile = Annotated[Path, typer.Argument(metavar="PATH", help="A station's database.")]
+
+
+@trail.command()
+def verify(
+    path: DatabaseFile,
+    head: Annotated[
+        str, typer.Option(help="A head that an earlier check printed, kept elsewhere.")
+    ] = GENESIS,
+) -> None:
+    """Check every byte of the audit trail; exit code 1 where an entry is not as it was written.
+
+    Whoever may write the file may also cut the trail's end off, or compute it anew from an edit
+    on. Only --head tells: keep the head that is printed where he cannot write.
+    """
+    from inspector.db.audit import verify_trail
+
+    check = verify_trail(path, head.strip().lower())
+    walk, wrong = check.walk, []
+    if walk.broken is not None:
+        wrong.append(f"entry {walk.broken.number} is broken: {walk.broken.what}")
+    elif not walk.saw_head:
+        wrong.append(f"its {walk.count} entries are whole, but the head {head} is not among them")
+    if check.unguarded:
+        wrong.append(f"triggers that guard it are gone: {', '.join(check.unguarded)}")
+    if wrong:
+        typer.echo(f"The audit trail of {path} was tampered with: {'; '.join(wrong)}.")
+        raise typer.Exit(1)
+    typer.echo(f"The audit trail of {path} is whole: {walk.count} entries, head {walk.head}")
+
+
+@trail.command()
+def audit(
+    path: DatabaseFile,
+    about: Annotated[
+        str | None, typer.Option("--object", help="Only objects with this in their name.")
+    ] = None,
+    who: Annotated[str | None, typer.Option("--who", help="Only this person's.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many, the newest.")] = 50,
+) -> None:
+    """Print the audit trail, newest first. It is not checked: 'db verify' does that."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from inspector.db.audit import read_trail
+
+    table = Table("No.", "When (UTC)", "Who", "Role", "What", "Object", "Old", "New", "Why")
+    for entry in read_trail(path, about=about, who=who, limit=limit):
+        values = (
+            *(str(entry.number), entry.at[:19].replace("T", " "), entry.who, entry.role),
+            *(entry.action, entry.object, entry.old, entry.new, entry.reason),
+        )
+        table.add_row(*(Text(_shown(value or "")) for value in values))
+    Console().print(table)
+
+
+def _shown(value: str) -> str:
+    """What an edited database may hold is not to move the terminal's cursor."""
+    return "".join(letter if letter.isprintable() else "�" for letter in value)

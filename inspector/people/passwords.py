@@ -1,0 +1,69 @@
+"""Passwords: what is taken for one, and the one door to argon2.
+
+Argon2id with the library's own profile, the second of RFC 9106 section 4 (64 MiB, three passes,
+four lanes). Length is the only rule (NIST SP 800-63B section 5.1.1: no rules of composition, no
+expiry), beside a few that everybody tries first.
+"""
+
+import unicodedata
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from engine.types import InputError
+
+LEAST: Final = 12
+"""Characters."""
+MOST: Final = 256
+"""Characters: a sentence fits, and a megabyte is nobody's password."""
+
+OBVIOUS: Final = ("password", "passwort", "inspector", "promptmad", "qwertz", "qwerty", "123456")
+"""Made longer by repeating, they are as easy to guess as they were."""
+
+NOBODY: Final = (
+    "$argon2id$v=19$m=65536,t=3,p=4$"
+    "aaj1rQZWIR2BTbFDB90MfA$Ixej6hjVzahTPy8ouXXHY1befOv8o8Q761auACh8wzc"
+)
+"""The hash of a password that was thrown away: an unknown name costs the time of a known one."""
+
+
+def hash_password(password: str, name: str = "") -> str:
+    """The hash to store; :class:`InputError` where the password is too easy to guess.
+
+    ``name`` is the account's, which its password may not be made of.
+    """
+    text = _normal(password)
+    if not LEAST <= len(text) <= MOST:
+        raise InputError(
+            f"A password has {LEAST} to {MOST} characters, this one has {len(text)}: "
+            "take some words that do not belong together."
+        )
+    if any(_is_repeated(text.casefold(), word) for word in (*OBVIOUS, name, text[0].casefold())):
+        raise InputError(
+            "This password is among the first that anybody would try: "
+            "take some words that do not belong together."
+        )
+    return PasswordHasher().hash(text)
+
+
+def is_password(stored: str | None, password: str) -> bool:
+    """Whether it is the password of this hash; None, for nobody's, takes as long and says no."""
+    try:
+        PasswordHasher().verify(stored or NOBODY, _normal(password)[: MOST + 1])
+    except (VerificationError, InvalidHashError):
+        return False
+    return stored is not None
+
+
+def _normal(password: str) -> str:
+    """One form for what keyboards write in two (NIST SP 800-63B asks for NFKC or NFKD)."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def _is_repeated(text: str, word: str) -> bool:
+    """Whether the text is that word over and over, with an end of up to four characters more."""
+    if not word:
+        return False
+    rest = text.replace(word, "")
+    return len(rest) <= 4 and len(rest) < len(text)
