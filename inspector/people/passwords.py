@@ -28,6 +28,10 @@ NOBODY: Final = (
 """The hash of a password that was thrown away: an unknown name costs the time of a known one."""
 
 
+def hasher() -> PasswordHasher:
+    return PasswordHasher()
+
+
 def hash_password(password: str, name: str = "") -> str:
     """The hash to store; :class:`InputError` where the password is too easy to guess.
 
@@ -44,13 +48,13 @@ def hash_password(password: str, name: str = "") -> str:
             "This password is among the first that anybody would try: "
             "take some words that do not belong together."
         )
-    return PasswordHasher().hash(text)
+    return hasher().hash(text)
 
 
 def is_password(stored: str | None, password: str) -> bool:
     """Whether it is the password of this hash; None, for nobody's, takes as long and says no."""
     try:
-        PasswordHasher().verify(stored or NOBODY, _normal(password)[: MOST + 1])
+        hasher().verify(stored or NOBODY, _normal(password)[: MOST + 1])
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None
@@ -62,8 +66,5 @@ def _normal(password: str) -> str:
 
 
 def _is_repeated(text: str, word: str) -> bool:
-    """Whether the text is that word over and over, with an end of up to four characters more."""
-    if not word:
-        return False
-    rest = text.replace(word, "")
-    return len(rest) <= 4 and len(rest) < len(text)
+    """Whether the text is that word, once or over and over, and less than half a password more."""
+    return bool(word) and word in text and len(text.replace(word, "")) < LEAST // 2
