@@ -4,6 +4,8 @@ Scores stay raw in the graph; here stands, per product, where good ends. A recip
 file that people may read and version.
 """
 
+import hashlib
+import math
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -66,6 +68,25 @@ class Recipe(BaseModel):
     def limits(self) -> dict[str, float]:
         """The score by product above which a part is NG."""
         return {product: threshold.score for product, threshold in self.products.items()}
+
+    @property
+    def sha256(self) -> str:
+        """The fingerprint that a run's row carries: equal recipes, equal fingerprint."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def with_limit(self, product: str, score: float) -> Self:
+        """The same recipe with another limit for one product; it stays bound to its bundle.
+
+        The map's limit goes along where it was the score's, and is never above it: a part over
+        the one shows a place over the other. Interval and counts go on to say what was measured.
+        :class:`InputError` for a score that is no number, :class:`UnknownProductError`.
+        """
+        if not math.isfinite(score):
+            raise InputError(f"A threshold of {score} is none: give a number.")
+        before = self.threshold(product)
+        limit = score if before.map == before.score else min(before.map, score)
+        after = before.model_copy(update={"score": score, "map": limit})
+        return self.model_copy(update={"products": self.products | {product: after}})
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -69,3 +69,34 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(InputError, match=r"recipe\.json cannot be written"):
         write_recipe(RECIPE, tmp_path / "file" / "recipe.json")
+
+
+def test_another_limit_leaves_everything_else(tmp_path: Path) -> None:
+    one = LIMIT.model_copy(update={"map": LIMIT.score})
+    two = RECIPE.model_copy(update={"products": {"disc": one, "gear": LIMIT}})
+    changed = two.with_limit("disc", 5.0)
+    assert changed.limits == {"disc": 5.0, "gear": 3.5}
+    back = changed.with_limit("disc", 3.5)
+    assert (back, back.sha256) == (two, two.sha256)
+    assert changed.sha256 != two.sha256
+    write_recipe(changed, tmp_path / "recipe.json")
+    assert read_recipe(tmp_path / "recipe.json") == changed
+
+
+@pytest.mark.parametrize(
+    ("score", "wide", "limit", "expected"), [(1, 1, 2, 2), (2, 1, 3, 1), (2, 1, 0.5, 0.5)]
+)
+def test_the_maps_limit_is_never_above_the_scores(
+    score: float, wide: float, limit: float, expected: float
+) -> None:
+    before = LIMIT.model_copy(update={"score": score, "map": wide})
+    after = RECIPE.model_copy(update={"products": {"disc": before}}).with_limit("disc", limit)
+    assert (after.threshold("disc").score, after.threshold("disc").map) == (limit, expected)
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
+def test_no_number_is_no_limit(score: float) -> None:
+    with pytest.raises(InputError, match="give a number"):
+        RECIPE.with_limit("disc", score)
+    with pytest.raises(UnknownProductError):
+        RECIPE.with_limit("cup", 1.0)

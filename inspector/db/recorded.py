@@ -1,0 +1,38 @@
+"""One record with its run, by its id: what a replay starts from."""
+
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from engine.types import InputError
+from inspector.db.audit import reading
+from inspector.db.tables import DefectRow, InspectionRow, RunRow
+from inspector.pipeline.inspection import Reason, Region, Verdict
+from inspector.pipeline.replay import Recorded
+
+
+def read_recorded(path: Path, inspection_id: str) -> Recorded:
+    """The record of one part; :class:`InputError` where there is none of that id."""
+    with reading(path) as connection, Session(connection) as session:
+        row = session.get(InspectionRow, inspection_id)
+        if row is None:
+            raise InputError(f"The database {path} has no inspection {inspection_id}.")
+        run = session.get_one(RunRow, row.run_id)
+        return Recorded(
+            id=row.id,
+            product=row.product,
+            verdict=Verdict(row.verdict),
+            reason=None if row.reason is None else Reason(row.reason),
+            score=row.score,
+            threshold=row.threshold,
+            map_threshold=row.map_threshold,
+            regions=tuple(_region(defect) for defect in row.defects),
+            picture=row.picture,
+            plan_sha256=run.plan_sha256,
+            recipe_sha256=run.recipe_sha256,
+        )
+
+
+def _region(row: DefectRow) -> Region:
+    contour = tuple((x, y) for x, y in row.contour)
+    return Region(row.x, row.y, row.width, row.height, row.area_px, row.peak, contour)

@@ -1,0 +1,102 @@
+"""Judge a stored part anew: the same plan, the same picture, the thresholds of its record."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from calibration.recipe import read_recipe
+from engine.cli import Threads
+from engine.detector import Detector
+from engine.pictures import read_picture
+from engine.plan import read_plan
+from engine.types import Image, InputError
+from inspector.db.recorded import read_recorded
+from inspector.pipeline.replay import Recorded, Replay
+from inspector.pipeline.replay import replay as judge_again
+
+LOSSLESS = frozenset({".bmp", ".png", ".tif", ".tiff"})
+
+
+def replay_part(
+    database: Path,
+    inspection_id: str,
+    plan: Path | None,
+    recipe: Path | None = None,
+    threads: int | None = None,
+) -> Replay:
+    """Replay one inspection of a database, whose folder holds the pictures.
+
+    :class:`InputError` where there is no such inspection, no score or no lossless picture of it,
+    or plan or recipe is not the one that it was judged with.
+    """
+    recorded = read_recorded(database, inspection_id)
+    least = _min_area_px(recorded, recipe)
+    picture = _picture(recorded, database.parent)
+    with Detector.open(_checked_plan(recorded, plan), threads) as detector:
+        return judge_again(recorded, picture, detector, least)
+
+
+def _checked_plan(recorded: Recorded, plan: Path | None) -> Path:
+    if plan is None:
+        raise InputError(
+            f"The record of {recorded.id} does not say where its plan lies: name it with --plan."
+        )
+    found = read_plan(plan).sha256
+    if found != recorded.plan_sha256:
+        raise InputError(
+            f"The plan {plan} ({found[:12]}) is not the one that judged {recorded.id} "
+            f"({recorded.plan_sha256[:12]}): name that one."
+        )
+    return plan
+
+
+def _min_area_px(recorded: Recorded, recipe: Path | None) -> int:
+    """Of the recipe; without one every region counts, as most recipes have it."""
+    if recipe is None or recorded.product is None:
+        return 0
+    read = read_recipe(recipe)
+    if read.sha256 != recorded.recipe_sha256:
+        raise InputError(
+            f"The recipe {recipe} ({read.sha256[:12]}) is not the one that {recorded.id} was "
+            f"judged by ({recorded.recipe_sha256[:12]}): name that one, as it was then."
+        )
+    return read.threshold(recorded.product).min_area_px
+
+
+def _picture(recorded: Recorded, folder: Path) -> Image:
+    if recorded.picture is None:
+        raise InputError(f"No picture of {recorded.id} was kept: there is nothing to look at.")
+    path = folder / recorded.picture
+    if path.suffix.lower() not in LOSSLESS:
+        raise InputError(
+            f"The picture {path} is not what the model saw, to the pixel: only those kept as PNG "
+            "can be replayed."
+        )
+    return read_picture(path)
+
+
+def replay(
+    inspection: Annotated[str, typer.Argument(metavar="ID", help="Which inspection.")],
+    database: Annotated[Path, typer.Option(help="The station's database, beside its pictures.")],
+    plan: Annotated[
+        Path | None, typer.Option(help="The plan that judged it; another one is refused.")
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="The recipe of then, if it leaves small regions out.")
+    ] = None,
+    threads: Threads = None,
+) -> None:
+    """Judge a stored part anew; exit code 1 where score, verdict or regions are not the same."""
+    done = replay_part(database, inspection, plan, recipe, threads)
+    was = done.recorded
+    if done.differences:
+        typer.echo(f"{was.id} is different: {'; '.join(done.differences)}.")
+        raise typer.Exit(1)
+    late = (
+        f"; it is {was.verdict} ({was.reason}) all the same" if was.reason == "late_result" else ""
+    )
+    typer.echo(
+        f"{was.id} is the same to the last bit: {done.judgement.verdict}, score {done.score!r}, "
+        f"threshold {was.threshold!r}, {len(done.judgement.regions)} regions{late}."
+    )

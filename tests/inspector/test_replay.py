@@ -1,0 +1,180 @@
+"""`inspector replay` on what a real station stored: the same, another, or not to be told."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import pytest
+from typer.testing import CliRunner, Result
+
+from calibration.recipe import read_recipe, write_recipe
+from engine.build import build
+from engine.pictures import read_picture
+from inspector.app import DATABASE, NoScreen, StationSession, run_headless
+from inspector.cli import app
+from inspector.db.history import History, HistoryFilter, Record
+from inspector.pipeline.inspection import Reason, Verdict
+from inspector.pipeline.replay import Recorded
+from inspector.pipeline.replay import replay as judge_again
+from tests.inspector.pipeline_parts import ScriptedDetector, picture, prediction
+from tests.inspector.station_parts import make_station
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A station that judged six parts twice and kept every picture; some frames were black.
+
+    First with a limit below all, then with one amid their scores and small regions left out.
+    """
+    folder = tmp_path_factory.mktemp("replay")
+    camera = "sim:all?parts=6&size=96&black=0.2&seed=3"
+    settings = make_station(folder, camera, -1e6, pictures={"every_ok": 1})
+    run_headless(StationSession(settings), NoScreen())
+    scores = sorted(record.score for record in records(folder) if record.score is not None)
+    recipe = read_recipe(settings.recipe)
+    threshold = recipe.threshold("disc").model_copy(
+        update={"score": scores[1], "map": scores[1] * 0.9, "min_area_px": 20}
+    )
+    products = dict.fromkeys(recipe.products, threshold)
+    write_recipe(recipe.model_copy(update={"products": products}), settings.recipe)
+    run_headless(StationSession(settings), NoScreen())
+    return folder
+
+
+@pytest.fixture
+def station(ran: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(ran, tmp_path / "station"))
+
+
+def records(station: Path, verdict: Verdict | None = None) -> tuple[Record, ...]:
+    with History(station / "out" / DATABASE) as history:
+        return history.page(HistoryFilter(verdict=verdict))
+
+
+def replay(station: Path, inspection: str, *more: str) -> Result:
+    database = str(station / "out" / DATABASE)
+    command = ["replay", inspection, "--database", database]
+    return CliRunner().invoke(app, [*command, *(more or ("--plan", str(station / "plan")))])
+
+
+def test_what_a_station_judged_is_judged_the_same_again(station: Path) -> None:
+    both = [record for record in records(station) if record.score is not None]
+    second, first = both[: len(both) // 2], both[len(both) // 2 :]
+    assert {record.verdict for record in first} == {Verdict.NG}
+    assert {record.verdict for record in second} == {Verdict.OK, Verdict.NG}
+    assert any(len(record.regions) > 1 for record in second)
+    recipe = ("--plan", str(station / "plan"), "--recipe", str(station / "recipe.json"))
+    for record, more in [*((r, ()) for r in first), *((r, recipe) for r in second)]:
+        said = replay(station, record.id, *more)
+        assert said.exit_code == 0, said.output
+        same = f"is the same to the last bit: {record.verdict}, score {record.score!r}"
+        assert same in said.stdout
+        assert f"{len(record.regions)} regions" in said.stdout
+
+
+def test_the_recipe_of_then_is_taken_and_another_refused(station: Path) -> None:
+    more = ("--plan", str(station / "plan"), "--recipe", str(station / "recipe.json"))
+    (record, *_) = records(station, Verdict.NG)
+    assert replay(station, record.id, *more).exit_code == 0
+    recipe = read_recipe(station / "recipe.json")
+    write_recipe(recipe.with_limit("disc", 5.0), station / "recipe.json")
+    said = replay(station, record.id, *more)
+    assert said.exit_code == 2
+    assert "is not the one that" in said.stderr
+
+
+def test_a_changed_picture_is_different(station: Path) -> None:
+    (record, *_) = records(station, Verdict.NG)
+    path = station / "out" / record.pictures["picture"]
+    changed = 255 - read_picture(path)
+    path.write_bytes(cv2.imencode(".png", changed)[1].tobytes())
+    said = replay(station, record.id)
+    assert said.exit_code == 1
+    assert f"{record.id} is different: score " in said.stdout
+    assert f", was {record.score!r} (" in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        (
+            "UPDATE inspection SET verdict = 'OK', reason = NULL WHERE score IS NOT NULL",
+            "verdict NG (defect), was OK",
+        ),
+        ("UPDATE inspection SET threshold = 1e6", "verdict OK, was NG (defect)"),
+        ("UPDATE inspection SET score = score + 1e-12", "score "),
+        ("UPDATE defect SET x = x + 1 WHERE rank = 0", "region 0 "),
+        ("DELETE FROM defect", " regions, were 0"),
+    ],
+)
+def test_an_edited_record_is_different(station: Path, statement: str, told: str) -> None:
+    (record, *_) = records(station, Verdict.NG)
+    with closing(sqlite3.connect(station / "out" / DATABASE)) as connection:
+        connection.execute(statement)
+        connection.commit()
+    said = replay(station, record.id)
+    assert said.exit_code == 1
+    assert told in said.stdout
+
+
+def test_another_plan_is_refused_and_none_is_asked_for(station: Path) -> None:
+    (record, *_) = records(station, Verdict.NG)
+    build(station / "bundle", station / "other", runtime="onnxruntime", steps=3)
+    for plan, told in (("other", "is not the one that judged"), ("no", "There is no plan")):
+        said = replay(station, record.id, "--plan", str(station / plan))
+        assert said.exit_code == 2
+        assert told in said.stderr
+        assert said.stderr.count("\n") == 1
+    said = replay(station, record.id, "--threads", "1")
+    assert said.exit_code == 2
+    assert "name it with --plan" in said.stderr
+
+
+def test_what_cannot_be_replayed_is_told_in_one_sentence(station: Path) -> None:
+    (black,) = [record for record in records(station) if record.reason is Reason.BLACK_FRAME][:1]
+    said = replay(station, black.id)
+    assert said.exit_code == 2
+    assert "has no score to compare: it was FAULT (black_frame)" in said.stderr
+    assert "has no inspection" in replay(station, "none").stderr
+    (record, *_) = records(station, Verdict.NG)
+    (station / "out" / record.pictures["picture"]).unlink()
+    said = replay(station, record.id)
+    assert said.exit_code == 2
+    assert "cannot be read" in said.stderr
+    with closing(sqlite3.connect(station / "out" / DATABASE)) as connection:
+        connection.execute("UPDATE inspection SET picture = 'x.jpg' WHERE id = ?", [record.id])
+        connection.commit()
+        assert "only those kept as PNG" in replay(station, record.id).stderr
+        connection.execute("UPDATE inspection SET picture = NULL WHERE id = ?", [record.id])
+        connection.commit()
+    assert "No picture of" in replay(station, record.id).stderr
+
+
+RECORD = Recorded(
+    *("id-1", "disc", Verdict.NG, Reason.DEFECT, 0.75, 0.5, 0.5, (), "x.png", "p" * 64, "r" * 64)
+)
+
+
+def answer(score: float) -> ScriptedDetector:
+    return ScriptedDetector(iter([prediction(score, [(5, 6)])]))
+
+
+def test_small_regions_count_unless_the_recipe_leaves_them_out() -> None:
+    assert judge_again(RECORD, picture(1), answer(0.75), 17).differences == ()
+    assert judge_again(RECORD, picture(1), answer(0.75), 16).differences == ("1 regions, were 0",)
+
+
+def test_of_a_late_result_the_score_alone_is_compared() -> None:
+    late = replace(RECORD, verdict=Verdict.FAULT, reason=Reason.LATE_RESULT)
+    assert judge_again(late, picture(1), answer(0.75)).differences == ()
+    (said,) = judge_again(late, picture(1), answer(0.25)).differences
+    assert said == "score 0.25, was 0.75 (-0.5)"
+
+
+def test_a_score_that_is_no_number_is_different() -> None:
+    assert (
+        judge_again(RECORD, picture(1), answer(float("nan"))).differences[0].startswith("score nan")
+    )
