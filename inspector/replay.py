@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from calibration.recipe import read_recipe
+from calibration.recipe import Threshold, read_recipe
 from engine.cli import Threads
 from engine.detector import Detector
 from engine.pictures import read_picture
@@ -31,10 +31,10 @@ def replay_part(
     or plan or recipe is not the one that it was judged with.
     """
     recorded = read_recorded(database, inspection_id)
-    least = _min_area_px(recorded, recipe)
+    threshold = _threshold(recorded, recipe)
     picture = _picture(recorded, database.parent)
     with Detector.open(_checked_plan(recorded, plan), threads) as detector:
-        return judge_again(recorded, picture, detector, least)
+        return judge_again(recorded, picture, detector, threshold)
 
 
 def _checked_plan(recorded: Recorded, plan: Path | None) -> Path:
@@ -51,17 +51,17 @@ def _checked_plan(recorded: Recorded, plan: Path | None) -> Path:
     return plan
 
 
-def _min_area_px(recorded: Recorded, recipe: Path | None) -> int:
-    """Of the recipe; without one every region counts, as most recipes have it."""
+def _threshold(recorded: Recorded, recipe: Path | None) -> Threshold | None:
+    """Of the recipe, for what is not in the record."""
     if recipe is None or recorded.product is None:
-        return 0
+        return None
     read = read_recipe(recipe)
     if read.sha256 != recorded.recipe_sha256:
         raise InputError(
             f"The recipe {recipe} ({read.sha256[:12]}) is not the one that {recorded.id} was "
             f"judged by ({recorded.recipe_sha256[:12]}): name that one, as it was then."
         )
-    return read.threshold(recorded.product).min_area_px
+    return read.threshold(recorded.product)
 
 
 def _picture(recorded: Recorded, folder: Path) -> Image:

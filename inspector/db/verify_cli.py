@@ -1,5 +1,6 @@
 """The commands that look at the audit trail: is it whole, and what does it say?"""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -24,18 +25,22 @@ def verify(
     Whoever may write the file may also cut the trail's end off, or compute it anew from an edit
     on. Only --head tells: keep the head that is printed where he cannot write.
     """
+    from engine.types import InputError
     from inspector.db.audit import verify_trail
 
-    check = verify_trail(path, head.strip().lower())
+    kept = head.strip().lower()
+    if re.fullmatch("[0-9a-f]{64}", kept) is None:
+        raise InputError(f"{head!r} is no head: give the 64 digits that an earlier check printed.")
+    check = verify_trail(path, kept)
     walk, wrong = check.walk, []
     if walk.broken is not None:
         wrong.append(f"entry {walk.broken.number} is broken: {walk.broken.what}")
     elif not walk.saw_head:
-        wrong.append(f"its {walk.count} entries are whole, but the head {head} is not among them")
+        wrong.append(f"its {walk.count} entries are whole, but the head {kept} is not among them")
     if check.unguarded:
         wrong.append(f"triggers that guard it are gone: {', '.join(check.unguarded)}")
     if wrong:
-        typer.echo(f"The audit trail of {path} was tampered with: {'; '.join(wrong)}.")
+        typer.echo(f"The audit trail of {path} is not as it was written: {'; '.join(wrong)}.")
         raise typer.Exit(1)
     typer.echo(f"The audit trail of {path} is whole: {walk.count} entries, head {walk.head}")
 

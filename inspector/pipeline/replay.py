@@ -1,12 +1,16 @@
 """A verdict, judged anew from its record: is it the same? Pure, but for the model that is asked."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from calibration.recipe import Threshold
 from engine.types import Image, InputError
 from inspector.pipeline.inspection import Reason, Region, Verdict
 from inspector.pipeline.loop import Detector
 from inspector.pipeline.verdict import Judgement, judge
+
+PLAIN: Final = Threshold(score=0, map=0, interval=(0, 0), false_reject_rate=0.5, goods=1)
+"""A threshold that leaves no region out; what it was measured from takes no part in a verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +59,21 @@ class Replay:
         return tuple(found)
 
 
-def replay(recorded: Recorded, picture: Image, detector: Detector, min_area_px: int = 0) -> Replay:
+def replay(
+    recorded: Recorded, picture: Image, detector: Detector, recipe: Threshold | None = None
+) -> Replay:
     """Ask the model about the picture again, and judge by the thresholds of the record.
 
-    ``min_area_px`` is the recipe's. :class:`InputError` where the model was not asked for that
-    part; what the detector refuses it refuses here.
+    What the record does not hold, such as the smallest region, is the ``recipe``'s.
+    :class:`InputError` where the model was not asked for that part; what the detector refuses it
+    refuses here.
     """
     if recorded.product is None or recorded.score is None:
         raise InputError(
             f"The part {recorded.id} has no score to compare: it was {_said_of(recorded)}."
         )
-    assert recorded.threshold is not None  # stored with each score
-    assert recorded.map_threshold is not None
-    threshold = Threshold(
-        score=recorded.threshold,
-        map=recorded.map_threshold,
-        min_area_px=min_area_px,
-        # What the threshold was measured from takes no part in a verdict.
-        interval=(recorded.threshold, recorded.threshold),
-        false_reject_rate=0.5,
-        goods=1,
-    )
+    limits = {"score": recorded.threshold, "map": recorded.map_threshold}
+    threshold = (recipe or PLAIN).model_copy(update=limits)
     prediction = detector.detect(picture, recorded.product)
     return Replay(recorded, prediction.score, judge(prediction, threshold))
 

@@ -14,10 +14,12 @@ from engine.types import AccessError, DatabaseError, InputError
 from inspector.db import people
 from inspector.db.audit import Action, Change, read_trail, verify_trail
 from inspector.db.changes import Changes
+from inspector.db.log import InspectionLog
 from inspector.db.people_tables import UserRow
 from inspector.people import passwords
 from inspector.people.roles import ALLOWED, Permission, Person, Role, require
 from inspector.people.session import Session
+from tests.inspector.db_parts import inspection, run_info
 from tests.inspector.people_parts import PASSWORDS, Clock, cheap_hashes, logged_in, make_people
 
 WRONG = "twelve wrong letters"
@@ -322,6 +324,20 @@ def test_a_locked_database_is_one_sentence(path: Path) -> None:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(DatabaseError, match="is locked by another program"):
             people.set_role(changes, session, "olga", Role.ENGINEER, "trained")
+
+
+def test_people_change_things_beside_a_station_that_writes(path: Path) -> None:
+    with InspectionLog(path, run_info()) as log, Changes(path) as changes:
+        ada = logged_in(changes, "ada")
+        for number in range(20):
+            log.write(inspection(number))
+            people.set_role(changes, ada, "olga", list(Role)[number % 3], "back and forth")
+        with changes.transaction() as connection:
+            pragma = connection.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar_one()
+    assert pragma == 0, "checkpoints are the station's"
+    assert verify_trail(path).walk.count == 23
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM inspection").fetchone() == (20,)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\nb", "\x1b[2J"])

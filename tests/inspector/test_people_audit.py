@@ -74,6 +74,7 @@ def test_a_whole_trail_says_its_head_and_passes_with_any_head_it_had(path: Path)
     for entry in entries:
         assert verify(path, "--head", entry.hash.upper()).exit_code == 0
     assert verify(path, "--head", "f" * 64).exit_code == 1
+    assert isinstance(verify(path, "--head", "f" * 63).exception, InputError)
 
 
 def test_entries_say_who_what_when_and_why(path: Path) -> None:

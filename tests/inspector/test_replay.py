@@ -19,7 +19,7 @@ from inspector.db.history import History, HistoryFilter, Record
 from inspector.pipeline.inspection import Reason, Verdict
 from inspector.pipeline.replay import Recorded
 from inspector.pipeline.replay import replay as judge_again
-from tests.inspector.pipeline_parts import ScriptedDetector, picture, prediction
+from tests.inspector.pipeline_parts import LIMIT, ScriptedDetector, picture, prediction
 from tests.inspector.station_parts import make_station
 
 
@@ -163,8 +163,10 @@ def answer(score: float) -> ScriptedDetector:
 
 
 def test_small_regions_count_unless_the_recipe_leaves_them_out() -> None:
-    assert judge_again(RECORD, picture(1), answer(0.75), 17).differences == ()
-    assert judge_again(RECORD, picture(1), answer(0.75), 16).differences == ("1 regions, were 0",)
+    for least, told in ((17, ()), (16, ("1 regions, were 0",))):
+        recipe = LIMIT.model_copy(update={"min_area_px": least, "score": 9.0, "map": 9.0})
+        assert judge_again(RECORD, picture(1), answer(0.75), recipe).differences == told
+    assert judge_again(RECORD, picture(1), answer(0.75)).differences == ("1 regions, were 0",)
 
 
 def test_of_a_late_result_the_score_alone_is_compared() -> None:
