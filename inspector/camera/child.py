@@ -114,7 +114,11 @@ class _Child:
 
     def _obey(self, command: Fire | Release, camera: Camera) -> None:
         if isinstance(command, Fire):
-            camera.trigger()
+            try:
+                camera.trigger()
+            except KnownError as error:  # one write each: the fetching thread may speak, too
+                _tell(self._said, Failed(type(error).__name__, str(error)))
+                _end()
         elif self._slots is not None:
             self._slots.release(command)
 

@@ -117,6 +117,7 @@ class GenICamCamera(Camera):
             set_feature(features, self._serial, name, value)
         set_trigger(features, self._serial, self._trigger)
         self.triggered = read(features, "TriggerMode") == "On"
+        self.fires = self._trigger.kind == "software"
         pixel_format = features["PixelFormat"]
         check_format(pixel_format.value, self._serial, pixel_format.symbolics)
         self.in_effect = MappingProxyType(
