@@ -161,7 +161,7 @@ class Handshake:
             trigger_ready=ready and may_trigger,
             result_ready=result_ready,
             ok=verdict is Verdict.OK and not error,
-            ng=error or verdict is Verdict.NG,
+            ng=error or verdict not in (None, Verdict.OK),
             error=error,
             heartbeat=self._beat(now, beating=signs.inspecting and not hung),
             inspecting=signs.inspecting and not hung,
