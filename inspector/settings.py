@@ -3,9 +3,9 @@
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.cli import MOST_THREADS
 from engine.types import InputError
@@ -23,6 +23,82 @@ class PictureSettings(BaseModel):
 
     every_ok: Annotated[int, Field(ge=0)] = 0
     opacity: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class ModbusSettings(BaseModel):
+    """The line's PLC over Modbus TCP; docs/line.md has the registers.
+
+    ``role`` "server": the PLC polls us, and ``host`` is the address we listen on; "client": we
+    poll the PLC at ``host``, each ``poll_ms``. ``base`` is the address of the map's first
+    register. ``timeout_s`` of silence put the outputs into the safe state; ``answer_s`` after a
+    trigger the line answers Error where no record came; ``beat_s`` is how often the heartbeat
+    changes; ``life_s`` of silence of the thread that inspects stop it. ``products`` are those
+    that the PLC names by recipe index, from 1. ``triggers`` is false where the camera is
+    triggered by hardware. With ``plc_life`` the PLC counts as there only while it changes PlcLife.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["server", "client"]
+    host: Annotated[str, Field(min_length=1)]
+    port: Port = 502
+    unit: Annotated[int, Field(ge=0, le=255)] = 1
+    base: Annotated[int, Field(ge=0, le=60000)] = 0
+    poll_ms: Annotated[float, Field(ge=1, le=1000)] = 20.0
+    timeout_s: Annotated[float, Field(ge=0.1, le=60)] = 2.0
+    answer_s: Annotated[float, Field(ge=0.1, le=600)] = 5.0
+    beat_s: Annotated[float, Field(ge=0.05, le=10)] = 0.5
+    life_s: Annotated[float, Field(ge=0.5, le=600)] = 5.0
+    products: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    triggers: bool = True
+    plc_life: bool = False
+    low_word_first: bool = False
+    low_byte_first: bool = False
+
+    def product(self, recipe_index: int) -> str | None:
+        """The product that an index names; None for 0, the station's own, and for unknown ones."""
+        known = 1 <= recipe_index <= len(self.products)
+        return self.products[recipe_index - 1] if known else None
+
+
+class MqttSettings(BaseModel):
+    """A broker that is told results, state and events; docs/line.md has topics and messages.
+
+    Topics begin with ``prefix`` and the station's name. The password is never here: it is the
+    first line of ``password_file``, or stands in the environment variable ``password_env``.
+    ``ca`` turns TLS on and names whom to trust; ``cert`` and ``key`` are ours, where the broker
+    asks for them. ``most_waiting`` results are kept in memory while the broker is away.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Port = 1883
+    prefix: Annotated[str, Field(pattern=r"^[^+#\x00/]+(/[^+#\x00/]+)*$")] = "inspector"
+    client_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    keepalive_s: Annotated[int, Field(ge=1, le=3600)] = 10
+    username: Annotated[str, Field(min_length=1)] | None = None
+    password_file: Path | None = None
+    password_env: Annotated[str, Field(min_length=1)] | None = None
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    most_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        if self.password_file is not None and self.password_env is not None:
+            raise ValueError("password_file and password_env: name one")
+        if self.username is None and (self.password_file or self.password_env):
+            raise ValueError("a password needs a username")
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("cert and key go together")
+        if self.cert is not None and self.ca is None:
+            raise ValueError("cert and key need ca: without it there is no TLS")
+        return self
 
 
 class StationSettings(BaseModel):
@@ -48,6 +124,8 @@ class StationSettings(BaseModel):
     deadline_ms: Milliseconds | None = None
     threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] | None = None
     trusted_keys: tuple[Path, ...] = ()
+    modbus: ModbusSettings | None = None
+    mqtt: MqttSettings | None = None
 
 
 def read_settings(path: Path) -> StationSettings:
@@ -70,7 +148,13 @@ def read_settings(path: Path) -> StationSettings:
     here = path.resolve().parent
     paths = {key: here / getattr(settings, key) for key in ("plan", "recipe", "out")}
     trusted = tuple(here / key for key in settings.trusted_keys)
-    return settings.model_copy(update=paths | {"trusted_keys": trusted})
+    mqtt = None if settings.mqtt is None else _placed(settings.mqtt, here)
+    return settings.model_copy(update=paths | {"trusted_keys": trusted, "mqtt": mqtt})
+
+
+def _placed(mqtt: MqttSettings, here: Path) -> MqttSettings:
+    named = {key: getattr(mqtt, key) for key in ("password_file", "ca", "cert", "key")}
+    return mqtt.model_copy(update={key: here / path for key, path in named.items() if path})
 
 
 def settings_sha256(settings: StationSettings) -> str:

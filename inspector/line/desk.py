@@ -1,0 +1,103 @@
+"""What crosses between the thread that inspects and the line's own: frozen values, both ways."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from inspector.line.signals import Result, StationSigns, Trigger, result_of
+from inspector.pipeline.control import Control, RunState
+from inspector.pipeline.inspection import Inspection, Reason, Verdict
+
+LOOK_S: Final = 0.1
+"""How often who waits for a trigger looks up: for the run's end, and to give a sign of life."""
+
+
+class Desk:
+    """The line's thread takes results and puts triggers; the inspecting thread the other way.
+
+    ``timer`` gives seconds that never go back; ``wake`` is called where the line has something
+    new to say; ``answer_s`` is how long a trigger is worth a picture.
+    """
+
+    def __init__(
+        self, timer: Callable[[], float], wake: Callable[[], None], answer_s: float, life_s: float
+    ) -> None:
+        self._timer, self._wake = timer, wake
+        self._answer_s, self._life_s = answer_s, life_s
+        self._triggers: SimpleQueue[Trigger] = SimpleQueue()
+        self._results: deque[Result] = deque()
+        self._handed: dict[int, int] = {}  # frame id → trigger number; the inspecting thread's own
+        self._signs = StationSigns()
+        self._life = float("-inf")
+        self._written = 0
+
+    # The thread that inspects, and whoever knows the station's state.
+
+    def show(self, signs: StationSigns) -> None:
+        self._signs = signs
+        self._wake()
+
+    def alive(self) -> None:
+        """A sign of life of the thread that inspects; nobody else may give it."""
+        self._life = self._timer()
+
+    def triggers(self, control: Control, check: Callable[[], None]) -> Iterator[Trigger]:
+        """Each edge of Trigger in order, until the run is stopped; ``check`` may raise."""
+        self._handed.clear()
+        frame_id = 0
+        while control.state is not RunState.STOPPED:
+            check()
+            self.alive()
+            try:
+                trigger = self._triggers.get(timeout=LOOK_S)
+            except Empty:
+                continue
+            self._handed[frame_id] = trigger.number
+            yield replace(self._fresh(trigger), frame_id=frame_id)
+            frame_id += 1
+
+    def answer(self, inspection: Inspection, *, triggered: bool) -> None:
+        """Tell the verdict of a committed inspection to whoever asked for it, if anybody did."""
+        self.alive()
+        if triggered:
+            number = self._handed.pop(inspection.frame.frame_id, 0)  # 0: no trigger's
+        else:
+            self._written += 1
+            number = self._written
+        self._put(result_of(number, inspection))
+
+    def give_up(self) -> None:
+        """The run is over: what it was asked and did not answer is an error."""
+        for number in self._handed.values():
+            failed = Result(number, Verdict.FAULT, Reason.INTERNAL_ERROR, recorded=False)
+            self._put(failed)
+        self._handed.clear()
+
+    def _fresh(self, trigger: Trigger) -> Trigger:
+        """A trigger that lay too long has been answered by an error, and its part is gone."""
+        late = self._timer() - trigger.at_monotonic > self._answer_s
+        return replace(trigger, refused=Reason.NOT_READY) if late else trigger
+
+    def _put(self, result: Result) -> None:
+        self._results.append(result)
+        self._wake()
+
+    # The line's thread.
+
+    @property
+    def signs(self) -> StationSigns:
+        return self._signs
+
+    def is_alive(self) -> bool:
+        return self._timer() - self._life <= self._life_s
+
+    def put_trigger(self, trigger: Trigger) -> None:
+        self._triggers.put(trigger)
+
+    def take_results(self) -> list[Result]:
+        taken = []
+        while self._results:
+            taken.append(self._results.popleft())
+        return taken

@@ -1,0 +1,61 @@
+"""One step of the line, whichever side polls: PLC's registers in, station's registers out."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from inspector.line.codec import Order, Words, read_plc, write_station
+from inspector.line.desk import Desk
+from inspector.line.handshake import Handshake
+from inspector.line.registers import PLC_COUNT
+from inspector.line.signals import SAFE
+from inspector.line.watch import LinkWatch
+
+ALL_LOW: Final = (0,) * PLC_COUNT
+UNKNOWN: Final = (0b11,) + (0,) * (PLC_COUNT - 1)
+"""Before the PLC was read: taken for high, since an edge needs a low level seen before."""
+
+
+class Exchange:
+    """Use it on the line's thread alone."""
+
+    def __init__(
+        self,
+        handshake: Handshake,
+        desk: Desk,
+        watch: LinkWatch,
+        order: Order,
+        timer: Callable[[], float],
+        plc: Words = UNKNOWN,
+    ) -> None:
+        self._handshake, self._desk, self._watch = handshake, desk, watch
+        self._order, self._timer = order, timer
+        self._plc = plc
+
+    @property
+    def up(self) -> bool:
+        return self._watch.up
+
+    def heard(self, plc: Sequence[int]) -> Words:
+        """The PLC was heard of, and its block is this; the answer."""
+        self._plc = tuple(plc)
+        self._watch.heard(read_plc(self._plc, self._order).life, self._timer())
+        return self.look()
+
+    def look(self) -> Words:
+        """Time passed, or the station has news; what its registers say now."""
+        now = self._timer()
+        step = self._handshake.step(
+            read_plc(self._plc, self._order),
+            self._desk.signs,
+            self._desk.take_results(),
+            now,
+            link=self._watch.look(now),
+            alive=self._desk.is_alive(),
+        )
+        if step.trigger is not None:
+            self._desk.put_trigger(step.trigger)
+        return write_station(step.outputs, self._order)
+
+    def safe(self) -> Words:
+        """What to leave behind when the line is closed."""
+        return write_station(SAFE, self._order)

@@ -1,0 +1,100 @@
+"""Modbus TCP where we poll the PLC: its block is read, ours is written when it changed."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.exceptions import ModbusException
+
+from inspector.line.codec import Words
+from inspector.line.exchange import Exchange
+from inspector.line.registers import PLC_COUNT, PLC_FIRST, STATION_FIRST
+from inspector.settings import ModbusSettings
+
+FIRST_WAIT_S: Final = 0.1
+MOST_WAIT_S: Final = 2.0
+MOST_ANSWER_S: Final = 1.0
+"""With the longest wait this keeps a reconnect within 5 s."""
+
+
+class RefusedError(Exception):
+    """The PLC answered with an exception of Modbus: as bad as silence."""
+
+
+async def poll(settings: ModbusSettings, exchange: Exchange, news: asyncio.Event) -> None:
+    """Poll until cancelled, over a new connection after each failure; leave the outputs safe."""
+    wait_s = FIRST_WAIT_S
+    while True:
+        if await _converse(settings, exchange, news):
+            wait_s = FIRST_WAIT_S
+        await asyncio.sleep(wait_s)
+        wait_s = min(2 * wait_s, MOST_WAIT_S)
+
+
+async def _converse(settings: ModbusSettings, exchange: Exchange, news: asyncio.Event) -> bool:
+    """One connection, until it breaks; whether the PLC was heard of on it.
+
+    pymodbus's own reconnecting is off: it backs off to minutes, and not after every failure.
+    """
+    answer_s = min(settings.timeout_s / 2, MOST_ANSWER_S)
+    client = AsyncModbusTcpClient(
+        settings.host, port=settings.port, timeout=answer_s, retries=0, reconnect_delay=0
+    )
+    peer = Peer(client, settings)
+    heard = False
+    try:
+        while client.connected or await client.connect():
+            await peer.write(exchange.heard(await peer.read()))
+            heard = True
+            await _pause(settings.poll_ms / 1000, news)
+    except (ModbusException, OSError, RefusedError):
+        pass  # the watch over the link says so, if it lasts
+    except asyncio.CancelledError:
+        await peer.leave(exchange.safe())
+        raise
+    finally:
+        client.close()
+    return heard
+
+
+class Peer:
+    """A PLC's two blocks."""
+
+    def __init__(self, client: AsyncModbusTcpClient, settings: ModbusSettings) -> None:
+        self._client, self._settings = client, settings
+        self._written: Words | None = None
+
+    async def read(self) -> Words:
+        s = self._settings
+        answer = await self._client.read_holding_registers(
+            s.base + PLC_FIRST, count=PLC_COUNT, device_id=s.unit
+        )
+        if answer.isError() or len(answer.registers) != PLC_COUNT:
+            raise RefusedError
+        return tuple(answer.registers)
+
+    async def write(self, words: Words) -> None:
+        """All of our block in one request, where it is not what the PLC holds already."""
+        if words == self._written:
+            return
+        s = self._settings
+        address = s.base + STATION_FIRST
+        answer = await self._client.write_registers(address, list(words), device_id=s.unit)
+        if answer.isError():
+            raise RefusedError
+        self._written = words
+
+    async def leave(self, words: Words) -> None:
+        """The last word, if it still can be said."""
+        if not self._client.connected:
+            return
+        with suppress(ModbusException, OSError, RefusedError):
+            await self.write(words)
+
+
+async def _pause(seconds: float, news: asyncio.Event) -> None:
+    """Until the next poll is due, or the station has something to say."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(news.wait(), seconds)
+    news.clear()

@@ -1,0 +1,31 @@
+"""The sink that answers the PLC. It stands right after the one that commits the record."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from inspector.line.desk import Desk
+from inspector.pipeline.inspection import Inspection
+
+
+class LineSink:
+    """One run's. ``check`` raises where the line itself has failed: then no part may go on."""
+
+    def __init__(self, desk: Desk, check: Callable[[], None], *, triggered: bool) -> None:
+        self._desk, self._check, self._triggered = desk, check, triggered
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._desk.give_up()
+
+    def write(self, inspection: Inspection) -> Inspection:
+        self._check()
+        self._desk.answer(inspection, triggered=self._triggered)
+        return inspection
