@@ -182,8 +182,7 @@ class Handshake:
 
     def _count(self, result: Result) -> None:
         if result.recorded:
-            name = {Verdict.OK: "ok", Verdict.NG: "ng"}.get(result.verdict, "fault")
-            self._counts = replace(self._counts, **{name: getattr(self._counts, name) + 1})
+            self._counts = self._counts.with_record(result.verdict)
 
 
 def _unanswered(number: int) -> Result:

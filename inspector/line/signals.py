@@ -1,6 +1,6 @@
 """What the PLC and the station say to each other, as frozen values: the words of the handshake."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from inspector.camera.base import NOT_SAID, PartIdentity
@@ -92,6 +92,10 @@ class LineCounts:
     ng: int = 0
     fault: int = 0
     refused: int = 0
+
+    def with_record(self, verdict: Verdict) -> "LineCounts":
+        name = {Verdict.OK: "ok", Verdict.NG: "ng"}.get(verdict, "fault")
+        return replace(self, **{name: getattr(self, name) + 1})
 
 
 @dataclass(frozen=True, slots=True)

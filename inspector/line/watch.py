@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 from inspector.pipeline.events import EventCode, StationEvent
 
-Listener = Callable[[StationEvent], None]
+Listener: TypeAlias = Callable[[StationEvent], None]
+MODBUS: Final = MappingProxyType({"link": "modbus"})
 
 
 class LinkWatch:
@@ -49,4 +52,4 @@ class LinkWatch:
         return self.up
 
     def _say(self, code: EventCode, text: str) -> None:
-        self._listener(StationEvent(code, self._clock(), f"{self._name} {text}"))
+        self._listener(StationEvent(code, self._clock(), f"{self._name} {text}", MODBUS))

@@ -30,6 +30,7 @@ class EventCode(StrEnum):
     CAMERA_BACK = "camera_back"
     LINE_LOST = "line_lost"
     LINE_BACK = "line_back"
+    MESSAGE_REFUSED = "message_refused"
     PICTURE_NOT_SAVED = "picture_not_saved"
     PICTURES_RETIRED = "pictures_retired"
     DISK_LOW = "disk_low"
@@ -45,6 +46,7 @@ SEVERITY: Final[Mapping[EventCode, Severity]] = MappingProxyType(
         EventCode.DATABASE_REFUSED: Severity.ALARM,
         EventCode.CONTROL_TAKEN: Severity.WARNING,
         EventCode.DISK_LOW: Severity.WARNING,
+        EventCode.MESSAGE_REFUSED: Severity.WARNING,
     }
 )
 """Those not named are :attr:`Severity.INFO`."""
