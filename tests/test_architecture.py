@@ -26,6 +26,7 @@ BREACHES = {
     "one-door-to-sqlalchemy": ("inspector/ui/breach.py", "import sqlalchemy"),
     "one-door-to-harvesters": ("inspector/demo/breach.py", "import harvesters"),
     "one-door-to-argon2": ("inspector/db/breach.py", "import argon2"),
+    "one-door-to-the-line": ("inspector/pipeline/breach.py", "import paho.mqtt.client"),
     "inside-inspector": ("inspector/camera/breach.py", "import inspector.db.log"),
     "acyclic": ("engine/types.py", "import engine.bundle"),
 }

@@ -15,10 +15,14 @@ from engine.types import Image, Mask
 
 
 class FrameFault(StrEnum):
-    """What a camera knows to be wrong with a frame it hands over."""
+    """What a camera knows to be wrong with a frame it hands over.
+
+    NOT_READY: a trigger that came while nobody could look, and for which no picture was taken.
+    """
 
     INCOMPLETE = "incomplete_frame"
     NO_FRAME = "no_frame"
+    NOT_READY = "not_ready"
     NOT_A_PICTURE = "not_a_picture"
     WRONG_FORMAT = "wrong_format"
 

@@ -144,11 +144,12 @@ class MqttLink:
                 self._dropped += 1
 
     def _say_state(self) -> None:
-        """Without a queue: whoever comes back gets the newest."""
-        if self._client.is_connected():
-            with self._lock:
-                signs, counts, dropped = self._signs, self._counts, self._dropped
-            message = state_message(signs, counts, dropped, self._clock())
+        """Without a queue: whoever comes back gets the newest. Under the lock, so that what is
+        sent last is what holds last, whichever thread says it."""
+        if not self._client.is_connected():
+            return
+        with self._lock:
+            message = state_message(self._signs, self._counts, self._dropped, self._clock())
             self._client.publish(self._topic("state"), message, qos=0, retain=True)
 
     def _topic(self, name: str) -> str:
