@@ -36,11 +36,14 @@ class Desk:
     # The thread that inspects, and whoever knows the station's state.
 
     def show(self, signs: StationSigns) -> None:
+        """From a start or a pause on, the inspecting thread has its whole time for a first sign."""
+        if signs.inspecting and not self._signs.inspecting:
+            self.alive()
         self._signs = signs
         self._wake()
 
     def alive(self) -> None:
-        """A sign of life of the thread that inspects; nobody else may give it."""
+        """A sign of life of the thread that inspects."""
         self._life = self._timer()
 
     def triggers(self, control: Control, check: Callable[[], None]) -> Iterator[Trigger]:

@@ -16,6 +16,8 @@ FIRST_WAIT_S: Final = 0.1
 MOST_WAIT_S: Final = 2.0
 MOST_ANSWER_S: Final = 1.0
 """With the longest wait this keeps a reconnect within 5 s."""
+REWRITE_S: Final = 1.0
+"""A PLC may lose what it holds and keep its connection: what stays the same is said again."""
 
 
 class RefusedError(Exception):
@@ -64,6 +66,7 @@ class Peer:
     def __init__(self, client: AsyncModbusTcpClient, settings: ModbusSettings) -> None:
         self._client, self._settings = client, settings
         self._written: Words | None = None
+        self._written_at = 0.0
 
     async def read(self) -> Words:
         s = self._settings
@@ -75,15 +78,16 @@ class Peer:
         return tuple(answer.registers)
 
     async def write(self, words: Words) -> None:
-        """All of our block in one request, where it is not what the PLC holds already."""
-        if words == self._written:
+        """All of our block in one request, where it is not what the PLC was told just now."""
+        now = asyncio.get_running_loop().time()
+        if words == self._written and now - self._written_at < REWRITE_S:
             return
         s = self._settings
         address = s.base + STATION_FIRST
         answer = await self._client.write_registers(address, list(words), device_id=s.unit)
         if answer.isError():
             raise RefusedError
-        self._written = words
+        self._written, self._written_at = words, now
 
     async def leave(self, words: Words) -> None:
         """The last word, if it still can be said."""

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
@@ -14,7 +15,8 @@ from inspector.line.exchange import Exchange
 from inspector.line.registers import PLC_COUNT, SIZE, STATION_COUNT, STATION_FIRST
 from inspector.settings import ModbusSettings
 
-BIT_REQUESTS = frozenset({1, 2, 5, 15})  # function codes whose addresses count bits
+LOOK_S: Final = 0.1
+BIT_REQUESTS: Final = frozenset({1, 2, 5, 15})  # function codes whose addresses count bits
 
 
 class Bank:
@@ -66,14 +68,17 @@ async def served(settings: ModbusSettings, exchange: Exchange) -> AsyncIterator[
 
 
 async def serve(settings: ModbusSettings, exchange: Exchange, opened: Callable[[], None]) -> None:
-    """Listen until cancelled. Connections that went silent are closed: the PLC makes new ones."""
+    """Listen until cancelled. When the PLC goes silent its connections are closed, which may be
+    open on our side alone: it makes new ones."""
     async with served(settings, exchange) as server:
         opened()
+        was_up = False
         while True:
-            await asyncio.sleep(settings.timeout_s / 2)
-            if not exchange.up:
+            await asyncio.sleep(LOOK_S)
+            if was_up and not exchange.up:
                 for connection in list(server.active_connections.values()):
                     connection.close()
+            was_up = exchange.up
 
 
 def _require_free(host: str, port: int) -> None:

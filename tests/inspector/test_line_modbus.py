@@ -253,6 +253,13 @@ def test_a_connection_cut_for_a_moment_is_made_again_and_nothing_is_lost(
     assert hall.events.codes() == []
 
 
+def test_a_plc_that_lost_its_memory_is_told_again(build_client: Builder) -> None:
+    hall = build_client(replace(WELL, inspecting=False, state="Ready"))  # no heart beats
+    wait_for(lambda: hall.plc.read(ADDRESS["State"]) == [5])
+    hall.plc.write(STATION_FIRST, [0] * 23)
+    assert wait_for(lambda: hall.plc.read(ADDRESS["State"]) == [5]) < 2
+
+
 def test_a_closed_line_leaves_the_plc_in_the_safe_state(build_client: Builder) -> None:
     hall = build_client()
     hall.ladder.until(StatusBit.TRIGGER_READY)

@@ -1,0 +1,126 @@
+"""What crosses between the threads: which answer belongs to which trigger, and signs of life."""
+
+from dataclasses import dataclass, field, replace
+
+from inspector.camera.base import NOT_SAID
+from inspector.line.desk import Desk
+from inspector.line.signals import Result, StationSigns, Trigger
+from inspector.pipeline.control import Control
+from inspector.pipeline.inspection import Reason, Verdict
+from tests.inspector.line_parts import judged
+
+WELL = StationSigns(ready=True, inspecting=True, state="ContinuousExecution")
+
+
+@dataclass
+class Clock:
+    now: float = 100.0
+    woken: int = 0
+    desk: Desk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.desk = Desk(lambda: self.now, self._wake, answer_s=5.0, life_s=2.0)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def edge(self, number: int) -> Trigger:
+        trigger = Trigger(number, NOT_SAID, 0, self.now)
+        self.desk.put_trigger(trigger)
+        return trigger
+
+
+def nothing() -> None:
+    """A line that is well."""
+
+
+def test_numbers_go_on_and_frame_ids_begin_anew_with_each_run() -> None:
+    clock = Clock()
+    desk = clock.desk
+    given: list[tuple[int, int]] = []
+    for numbers in ((1, 2), (3, 4)):
+        control = Control()
+        for number in numbers:
+            clock.edge(number)
+        for trigger in desk.triggers(control, nothing):
+            given.append((trigger.number, trigger.frame_id))
+            desk.answer(judged(trigger), triggered=True)
+            if trigger.frame_id == 1:
+                control.stop()
+
+    assert given == [(1, 0), (2, 1), (3, 0), (4, 1)]
+    assert [result.number for result in desk.take_results()] == [1, 2, 3, 4]
+    assert clock.woken == 4
+
+
+def test_an_inspection_of_no_trigger_answers_none() -> None:
+    clock = Clock()
+    trigger = clock.edge(7)
+    handed = next(clock.desk.triggers(Control(), nothing))
+    clock.desk.answer(judged(replace(handed, frame_id=5)), triggered=True)
+    clock.desk.answer(judged(handed), triggered=True)
+    clock.desk.answer(judged(handed), triggered=True)  # the same frame once more
+    assert [r.number for r in clock.desk.take_results()] == [0, trigger.number, 0]
+
+
+def test_a_trigger_that_lay_too_long_is_not_looked_at() -> None:
+    clock = Clock()
+    clock.edge(1)
+    clock.now += 4
+    clock.edge(2)
+    clock.now += 3
+    triggers = clock.desk.triggers(Control(), nothing)
+    assert [next(triggers).refused for _ in range(2)] == [Reason.NOT_READY, None]
+
+
+def test_a_run_that_gives_up_answers_what_it_was_asked() -> None:
+    clock = Clock()
+    clock.edge(1)
+    next(clock.desk.triggers(Control(), nothing))
+    clock.desk.give_up()
+    clock.desk.give_up()
+    failed = Result(1, Verdict.FAULT, Reason.INTERNAL_ERROR, recorded=False)
+    assert clock.desk.take_results() == [failed]
+
+
+def test_a_sign_of_life_lasts_for_a_while() -> None:
+    clock = Clock()
+    assert not clock.desk.is_alive()
+    clock.desk.alive()
+    clock.now += 2
+    assert clock.desk.is_alive()
+    clock.now += 0.1
+    assert not clock.desk.is_alive()
+
+
+def test_a_start_gives_time_for_the_first_sign_and_a_change_does_not() -> None:
+    clock = Clock()
+    clock.desk.show(WELL)
+    assert clock.desk.is_alive()
+    clock.now += 3
+    clock.desk.show(replace(WELL, state="SingleExecution"))
+    assert not clock.desk.is_alive()
+    clock.desk.show(replace(WELL, inspecting=False))
+    clock.desk.show(WELL)
+    assert clock.desk.is_alive()
+
+
+def test_waiting_for_a_trigger_is_a_sign_of_life_and_ends_with_the_run() -> None:
+    clock, control = Clock(), Control()
+    checks = 0
+
+    def stop_at_the_second_look() -> None:
+        nonlocal checks
+        checks += 1
+        if checks == 2:
+            assert clock.desk.is_alive()
+            control.stop()
+
+    assert list(clock.desk.triggers(control, stop_at_the_second_look)) == []
+
+
+def test_where_hardware_triggers_results_are_counted() -> None:
+    clock = Clock()
+    for frame_id in (40, 41):
+        clock.desk.answer(judged(Trigger(0, NOT_SAID, 0, 0, frame_id=frame_id)), triggered=False)
+    assert [r.number for r in clock.desk.take_results()] == [1, 2]
