@@ -3,7 +3,7 @@
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,16 +13,35 @@ from engine.types import InputError
 Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class PictureSettings(BaseModel):
-    """Which pictures are kept beside those of NG and FAULT, and how overlays look.
+Keep: TypeAlias = Literal["all", "none"]
+PictureFormat: TypeAlias = Literal["png", "jpeg"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 
-    ``every_ok``: the picture of every n-th OK part; 1 keeps all, 0 none.
+
+class PictureSettings(BaseModel):
+    """Which pictures are kept, how, and for how long; how overlays look.
+
+    ``every_ok``: the picture of every n-th OK part; 1 keeps all, 0 none. ``ng`` and ``fault``:
+    all of them, or none. ``format`` is the kept picture's: "png" has every bit, so that a part can
+    be judged again; "jpeg" is smaller by far, and a score replayed from it is another score.
+    ``jpeg_quality`` is OpenCV's, 1 to 100. OK pictures are kept for ``keep_ok_days``, those of NG
+    and FAULT for ``keep_ng_days``, rows for ever. Once ``most_used`` of the disk is used the
+    oldest go earlier; with less than ``least_free`` of it free no picture is saved.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     every_ok: Annotated[int, Field(ge=0)] = 0
-    opacity: Annotated[float, Field(ge=0, le=1)] = 0.5
+    ng: Keep = "all"
+    fault: Keep = "all"
+    format: PictureFormat = "png"
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 95
+    opacity: Share = 0.5
+    keep_ok_days: Days = 30
+    keep_ng_days: Days = 180
+    most_used: Share = 0.8
+    least_free: Share = 0.05
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -24,11 +23,10 @@ from engine.types import Image, InputError, Prediction
 from inspector.pipeline.draw import crop, outline
 from inspector.pipeline.frame_checks import is_picture
 from inspector.pipeline.inspection import Alarm, Inspection, Verdict
+from inspector.pipeline.kept import picture_path
+from inspector.settings import Keep, PictureFormat, PictureSettings
 
-VIEW: Final = [
-    *(cv2.IMWRITE_JPEG_QUALITY, 95),
-    *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
-]
+VIEW_QUALITY: Final = 95
 """For what is looked at and could be drawn again: a tenth of PNG's time, colours at full size."""
 
 
@@ -36,23 +34,48 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
+def total_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).total
+
+
 @dataclass
 class PictureSink:
     """Saves below ``folder``, which is the database's: ``pictures/2026-11-21/<id>-overlay.jpg``.
 
-    NG: overlay and crop as JPEG, the picture as PNG, so that it can be judged again. FAULT: the
-    picture, if the frame has one. OK: the picture of every ``every_ok``-th one (1: all, 0: none).
-    With less than ``least_free`` bytes on the disk nothing is saved: what is left belongs to the
-    records. ``opacity`` is the overlay's, 0 to 1.
+    NG: overlay and crop as JPEG, and the picture, as PNG unless ``format`` says otherwise, so
+    that it can be judged again. FAULT: the picture, if the frame has one. OK: the picture of
+    every ``every_ok``-th one (1: all, 0: none). With less free than ``least_free`` bytes, or than
+    ``least_share`` of the disk, nothing is saved: what is left belongs to the records.
+    ``opacity`` is the overlay's, 0 to 1.
     """
 
     folder: Path
     every_ok: int = 0
     opacity: float = 0.5
     least_free: int = 256 * 2**20
+    ng: Keep = "all"
+    fault: Keep = "all"
+    format: PictureFormat = "png"
+    jpeg_quality: int = VIEW_QUALITY
+    least_share: float = 0.05
     free: Callable[[Path], int] = free_bytes
+    total: Callable[[Path], int] = total_bytes
     timer: Callable[[], float] = time.perf_counter
     _oks: int = field(default=0, init=False)
+
+    @classmethod
+    def of(cls, folder: Path, kept: PictureSettings) -> Self:
+        """As a station's settings say."""
+        return cls(
+            folder,
+            every_ok=kept.every_ok,
+            opacity=kept.opacity,
+            ng=kept.ng,
+            fault=kept.fault,
+            format=kept.format,
+            jpeg_quality=kept.jpeg_quality,
+            least_share=kept.least_free,
+        )
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -87,12 +110,18 @@ class PictureSink:
         image, prediction = inspection.frame.image, inspection.prediction
         if image is None or not is_picture(image):
             return
+        if not self._is_kept(inspection.verdict):
+            return
         if inspection.verdict is Verdict.NG:
             assert prediction is not None  # no NG without the model
             yield "overlay", self._overlay(image, prediction, inspection)
             yield "crop", crop(image, prediction.map, inspection.regions)
-        if inspection.verdict is not Verdict.OK or self._is_nth_ok():
-            yield "picture", image
+        yield "picture", image
+
+    def _is_kept(self, verdict: Verdict) -> bool:
+        if verdict is Verdict.OK:
+            return self._is_nth_ok()
+        return (self.fault if verdict is Verdict.FAULT else self.ng) == "all"
 
     def _overlay(self, image: Image, prediction: Prediction, inspection: Inspection) -> Image:
         assert inspection.map_threshold is not None
@@ -108,10 +137,14 @@ class PictureSink:
 
     def _save(self, inspection: Inspection, name: str, image: Image) -> Path | None:
         """None for a view that does not fit into its format: what it was drawn from may."""
-        path = picture_path(inspection.id, inspection.inspected_at, name)
-        if self.free(self.folder) < self.least_free:
+        ok = inspection.verdict is Verdict.OK
+        lossless = name == "picture" and self.format == "png"
+        suffix = ".png" if lossless else ".jpg"
+        path = picture_path(inspection.id, inspection.inspected_at, name, ok=ok, suffix=suffix)
+        if self.free(self.folder) < self._needed():
             raise InputError(f"The disk of {self.folder} is nearly full: free some space.")
-        data = encoded(path.suffix, image)
+        quality = self.jpeg_quality if name == "picture" else VIEW_QUALITY
+        data = encoded(suffix, image, quality)
         if data is None:
             return None
         with whole_file(self.folder / path) as part, part.open("wb") as file:
@@ -120,20 +153,22 @@ class PictureSink:
             os.fsync(file.fileno())  # on the disk itself: a row is about to name it
         return path
 
-
-def picture_path(inspection_id: str, at: datetime, name: str) -> Path:
-    """Where a picture lies, relative to the database's folder; one folder a day (UTC)."""
-    suffix = ".png" if name == "picture" else ".jpg"
-    return Path(PurePosixPath("pictures", f"{at:%Y-%m-%d}", f"{inspection_id}-{name}{suffix}"))
+    def _needed(self) -> float:
+        return max(self.least_free, self.least_share * self.total(self.folder))
 
 
-def encoded(suffix: str, image: Image) -> bytes | None:
+def encoded(suffix: str, image: Image, quality: int = VIEW_QUALITY) -> bytes | None:
     """An RGB picture as a file with this suffix has it: .png to the last bit, .jpg for the eye.
 
     OpenCV's own settings for PNG are its fastest; naming a level, even the first, makes it try
     every filter on every row, which takes twice as long. None for a picture that the format cannot
     hold: a JPEG has sides of at most 65,500 pixels.
     """
-    settings = VIEW if suffix == ".jpg" else []
+    settings = _jpeg(quality) if suffix == ".jpg" else []
     fits, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)
     return data.tobytes() if fits else None
+
+
+def _jpeg(quality: int) -> list[int]:
+    full = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+    return [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, full]

@@ -9,6 +9,7 @@ from engine.types import Image
 from inspector.pipeline.inspection import Alarm, Inspection, Reason, Verdict
 from inspector.pipeline.pictures import PictureSink
 from inspector.pipeline.verdict import find_regions
+from inspector.settings import PictureSettings
 from tests.inspector.pipeline_parts import LIMIT, NOON, frame, picture, prediction
 
 FOLDER = Path("pictures", "2026-11-21")
@@ -85,7 +86,7 @@ def test_every_nth_ok_is_kept(tmp_path: Path, every_ok: int, kept: list[int]) ->
         for number in range(1, 5):
             sink.write(inspection(Verdict.OK, number))
 
-    assert saved(tmp_path) == [(FOLDER / f"part-{n}-picture.png").as_posix() for n in kept]
+    assert saved(tmp_path) == [(FOLDER / f"part-{n}-picture-ok.png").as_posix() for n in kept]
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
@@ -96,6 +97,51 @@ def test_a_nearly_full_disk_is_left_to_the_records(tmp_path: Path, verdict: Verd
     assert (written.verdict, written.alarm) == (verdict, Alarm.PICTURE_NOT_SAVED)
     assert written.pictures == {}
     assert saved(tmp_path) == []
+
+
+@pytest.mark.parametrize(("free", "kept"), [(49, 0), (50, 1)])
+def test_five_hundredths_of_a_large_disk_are_left_to_the_records(
+    tmp_path: Path, free: int, kept: int
+) -> None:
+    disk = {"free": lambda folder: free, "total": lambda folder: 1000}
+    with PictureSink(tmp_path, every_ok=1, least_free=10, **disk) as sink:
+        written = sink.write(inspection(Verdict.OK))
+
+    assert len(saved(tmp_path)) == kept
+    assert (written.alarm is Alarm.PICTURE_NOT_SAVED) is (kept == 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        (PictureSettings(), {Verdict.NG: 3, Verdict.FAULT: 1, Verdict.OK: 0}),
+        (PictureSettings(ng="none"), {Verdict.NG: 0, Verdict.FAULT: 1, Verdict.OK: 0}),
+        (PictureSettings(fault="none"), {Verdict.NG: 3, Verdict.FAULT: 0, Verdict.OK: 0}),
+        (PictureSettings(every_ok=1), {Verdict.NG: 3, Verdict.FAULT: 1, Verdict.OK: 1}),
+    ],
+)
+def test_each_verdict_has_its_own_policy(
+    tmp_path: Path, settings: PictureSettings, kept: dict[Verdict, int]
+) -> None:
+    with PictureSink.of(tmp_path, settings) as sink:
+        written = {verdict: sink.write(inspection(verdict)) for verdict in Verdict}
+
+    assert {verdict: len(one.pictures) for verdict, one in written.items()} == kept
+    assert all(one.alarm is None for one in written.values())
+
+
+def test_a_jpeg_is_smaller_and_looks_alike_at_the_quality_asked_for(tmp_path: Path) -> None:
+    smooth = np.asarray(cv2.GaussianBlur(picture(1, 200, 300), (0, 0), 5), np.uint8)
+    sizes = []
+    for quality in (95, 30):
+        kept = PictureSettings(every_ok=1, format="jpeg", jpeg_quality=quality)
+        with PictureSink.of(tmp_path, kept) as sink:
+            path = sink.write(inspection(Verdict.OK, quality, smooth)).pictures["picture"]
+        assert path.suffix == ".jpg"
+        assert np.abs(read(tmp_path / path).astype(int) - smooth).mean() < 4
+        sizes.append((tmp_path / path).stat().st_size)
+
+    assert sizes[1] < sizes[0] < smooth.size / 4
 
 
 def test_a_folder_that_cannot_be_made_costs_the_pictures_not_the_verdict(tmp_path: Path) -> None:
@@ -118,7 +164,7 @@ def test_a_folder_that_vanishes_while_running_costs_pictures_only(tmp_path: Path
 
 def test_the_row_names_only_what_was_saved_before_the_disk_filled(tmp_path: Path) -> None:
     free = iter([10**9, 10**9, 0])
-    with PictureSink(tmp_path, free=lambda folder: next(free)) as sink:
+    with PictureSink(tmp_path, free=lambda folder: next(free), least_share=0) as sink:
         written = sink.write(inspection(Verdict.NG))
 
     assert list(written.pictures) == ["overlay", "crop"]

@@ -1,0 +1,127 @@
+"""Which pictures may go, in which order, and their going: files only, never rows.
+
+By age: each tier after its days. For room: the oldest day's OK pictures, day by day, then those
+of NG and FAULT. Never today's, and never anything from the future: a clock that was set back makes
+today's pictures look like that. A clock that was set forward makes all of them look old; so a day
+has aged only once :data:`WITNESSES` later days have pictures of their own.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from engine.types import InputError
+from inspector.pipeline.kept import KeptFile, Tier, kept_days, kept_files
+from inspector.pipeline.retired import note_retired, read_retired
+from inspector.settings import PictureSettings
+
+WITNESSES: Final = 3
+"""A wrong date is noticed within so many days, before it costs a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The files of one day and tier that may go."""
+
+    day: date
+    tier: Tier
+    files: tuple[KeptFile, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What went: how many files, their bytes; ``stuck`` are those the disk did not let go."""
+
+    files: int = 0
+    bytes: int = 0
+    stuck: int = 0
+
+    def __add__(self, other: "Gone") -> "Gone":
+        return Gone(self.files + other.files, self.bytes + other.bytes, self.stuck + other.stuck)
+
+
+def keep_days(settings: PictureSettings) -> Mapping[Tier, int]:
+    return {Tier.OK: settings.keep_ok_days, Tier.NG: settings.keep_ng_days}
+
+
+def aged(folder: Path, days: Mapping[Tier, int], now: datetime) -> Iterator[Batch]:
+    """What is older than its tier's days, oldest first; ``now`` is UTC."""
+    past = _past(folder, now)
+    for tier, kept in days.items():
+        limit = now.date() - timedelta(days=kept)
+        for day, path in past[: max(_witnessed(folder, now), 0)]:
+            if day < limit:
+                yield from _batch(day, path, tier, now)
+
+
+def oldest(folder: Path, now: datetime) -> Iterator[Batch]:
+    """What goes for room, in its order: all days of OK, then all days of NG and FAULT."""
+    for tier in (Tier.OK, Tier.NG):
+        for day, path in _past(folder, now):
+            yield from _batch(day, path, tier, now)
+
+
+def retire(
+    folder: Path,
+    batch: Batch,
+    why: str,
+    now: datetime,
+    go_on: Callable[[], bool] = lambda: True,
+) -> Gone:
+    """Delete a batch, announced in the note first; ``go_on`` is asked before each file.
+
+    :class:`InputError` where the note cannot be written; then nothing was deleted.
+    """
+    if (batch.day, batch.tier) not in read_retired(folder):
+        note_retired(folder, batch.day, batch.tier, why, now)
+    gone = Gone()
+    for file in batch.files:
+        if not go_on():
+            return gone
+        gone += _delete(file)
+    _remove_if_empty(batch.files[0].path.parent)
+    return gone
+
+
+def _past(folder: Path, now: datetime) -> list[tuple[date, Path]]:
+    return [(day, path) for day, path in kept_days(folder) if day < now.date()]
+
+
+def _witnessed(folder: Path, now: datetime) -> int:
+    """How many of the oldest days have enough days after them, up to today."""
+    return sum(day <= now.date() for day, _ in kept_days(folder)) - WITNESSES
+
+
+def _batch(day: date, path: Path, tier: Tier, now: datetime) -> Iterator[Batch]:
+    files = tuple(kept_files(path, tier, now))
+    if files:
+        yield Batch(day, tier, files)
+
+
+def _delete(file: KeptFile) -> Gone:
+    try:
+        file.path.unlink()
+    except FileNotFoundError:  # somebody else's retention was faster
+        return Gone()
+    except OSError:  # open on Windows, read-only folder: the next round tries again
+        return Gone(stuck=1)
+    return Gone(1, file.bytes)
+
+
+def _remove_if_empty(day: Path) -> None:
+    try:
+        day.rmdir()
+    except OSError:  # not empty: the other tier's, or somebody else's files
+        return
+
+
+def require_pictures(folder: Path) -> None:
+    """:class:`InputError` where no picture was ever kept below ``folder``."""
+    if not kept_days(folder):
+        raise InputError(f"There are no kept pictures below {folder}: name a station's folder.")

@@ -1,0 +1,72 @@
+"""The note of what retention took: ``pictures/retired.jsonl``, one line a day and tier.
+
+Rows stay for ever and go on naming their pictures. A file that is missing is explained where the
+note has its day and tier, and is damage where it has not. The line is on disk before the first
+file goes: whoever is killed in the middle has announced more than was done, never less.
+"""
+
+import json
+import os
+from collections.abc import Set
+from datetime import date, datetime
+from pathlib import Path, PurePath
+from typing import Final, TypeAlias
+
+from engine.files import unwritable
+from engine.types import InputError
+from inspector.pipeline.kept import PICTURES, Tier, day_of, tier_of
+
+NOTE: Final = "retired.jsonl"
+Retired: TypeAlias = Set[tuple[date, Tier]]
+
+
+def read_retired(folder: Path) -> Retired:
+    """Every day and tier that retention began to take from below the database's ``folder``.
+
+    A line cut short by a power loss is no line: its files were not touched yet.
+    """
+    note = folder / PICTURES / NOTE
+    try:
+        lines = note.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return frozenset()
+    except OSError as error:
+        raise InputError(f"{note} cannot be read: {error.strerror}.") from error
+    return frozenset(said for line in lines if (said := _said(line)) is not None)
+
+
+def was_retired(picture: PurePath, retired: Retired) -> bool:
+    """Whether a row's picture, as the row names it, is one that retention announced to take."""
+    day, tier = day_of(picture.parent), tier_of(picture.name)
+    return day is not None and tier is not None and (day, tier) in retired
+
+
+def note_retired(folder: Path, day: date, tier: Tier, why: str, at: datetime) -> None:
+    """Announce that a day's pictures of a tier go; durable on return.
+
+    :class:`InputError` where it cannot be written: then nothing may be deleted.
+    """
+    note = folder / PICTURES / NOTE
+    line = json.dumps({"day": day.isoformat(), "tier": tier, "why": why, "at": at.isoformat()})
+    try:
+        with note.open("ab+") as file:
+            file.write(_cut_short(file.seek(0, os.SEEK_END), note) + line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise unwritable(note, error) from error
+
+
+def _cut_short(length: int, note: Path) -> bytes:
+    """A line end, where the last writer was stopped before its own."""
+    with note.open("rb") as file:
+        file.seek(max(length - 1, 0))
+        return b"\n" if file.read(1) not in (b"", b"\n") else b""
+
+
+def _said(line: str) -> tuple[date, Tier] | None:
+    try:
+        said = json.loads(line)
+        return date.fromisoformat(said["day"]), Tier(said["tier"])
+    except (ValueError, KeyError, TypeError):
+        return None
