@@ -12,7 +12,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from engine.types import InputError
 from inspector.pipeline.kept import KeptFile, Tier, kept_days, kept_files
 from inspector.pipeline.retired import note_retired, read_retired
 from inspector.settings import PictureSettings
@@ -50,21 +49,22 @@ def keep_days(settings: PictureSettings) -> Mapping[Tier, int]:
     return {Tier.OK: settings.keep_ok_days, Tier.NG: settings.keep_ng_days}
 
 
-def aged(folder: Path, days: Mapping[Tier, int], now: datetime) -> Iterator[Batch]:
+def aged(folder: Path, keep: Mapping[Tier, int], now: datetime) -> Iterator[Batch]:
     """What is older than its tier's days, oldest first; ``now`` is UTC."""
-    past = _past(folder, now)
-    for tier, kept in days.items():
-        limit = now.date() - timedelta(days=kept)
-        for day, path in past[: max(_witnessed(folder, now), 0)]:
-            if day < limit:
+    days_up_to_now = [(day, path) for day, path in kept_days(folder) if day <= now.date()]
+    witnessed = days_up_to_now[: max(len(days_up_to_now) - WITNESSES, 0)]
+    for tier, days in keep.items():
+        for day, path in witnessed:
+            if day < now.date() - timedelta(days=days):
                 yield from _batch(day, path, tier, now)
 
 
 def oldest(folder: Path, now: datetime) -> Iterator[Batch]:
     """What goes for room, in its order: all days of OK, then all days of NG and FAULT."""
     for tier in (Tier.OK, Tier.NG):
-        for day, path in _past(folder, now):
-            yield from _batch(day, path, tier, now)
+        for day, path in kept_days(folder):
+            if day < now.date():
+                yield from _batch(day, path, tier, now)
 
 
 def retire(
@@ -89,15 +89,6 @@ def retire(
     return gone
 
 
-def _past(folder: Path, now: datetime) -> list[tuple[date, Path]]:
-    return [(day, path) for day, path in kept_days(folder) if day < now.date()]
-
-
-def _witnessed(folder: Path, now: datetime) -> int:
-    """How many of the oldest days have enough days after them, up to today."""
-    return sum(day <= now.date() for day, _ in kept_days(folder)) - WITNESSES
-
-
 def _batch(day: date, path: Path, tier: Tier, now: datetime) -> Iterator[Batch]:
     files = tuple(kept_files(path, tier, now))
     if files:
@@ -119,9 +110,3 @@ def _remove_if_empty(day: Path) -> None:
         day.rmdir()
     except OSError:  # not empty: the other tier's, or somebody else's files
         return
-
-
-def require_pictures(folder: Path) -> None:
-    """:class:`InputError` where no picture was ever kept below ``folder``."""
-    if not kept_days(folder):
-        raise InputError(f"There are no kept pictures below {folder}: name a station's folder.")

@@ -1,0 +1,151 @@
+"""Retention while the station runs: on a thread of its own, so that no verdict waits for it.
+
+It deletes a few files, then rests, so that the disk is the station's; it stops between two files.
+"""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from enum import IntEnum
+from itertools import chain, takewhile
+from pathlib import Path
+from threading import Event, Thread
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from engine.types import KnownError
+from inspector.pipeline.events import EventCode, StationEvent
+from inspector.pipeline.loop import utc_now
+from inspector.pipeline.retention import Batch, Gone, aged, keep_days, oldest, retire
+from inspector.settings import PictureSettings
+
+EVERY_S: Final = 600.0
+FILES_A_REST: Final = 20
+REST_S: Final = 0.02  # after so many files: at most 1000 of them a second
+PATIENCE_S: Final = 10.0  # for the file that is being deleted when the station stops
+
+
+class DiskSpace(Protocol):
+    """What :func:`shutil.disk_usage` gives, in bytes."""
+
+    @property
+    def total(self) -> int: ...
+
+    @property
+    def free(self) -> int: ...
+
+
+class _Room(IntEnum):
+    """How much room the disk has, after the old pictures went."""
+
+    ENOUGH = 0
+    SCARCE = 1
+    NONE = 2
+
+
+class Retention:
+    """Deletes what is too old below ``folder``, and the oldest where the disk is nearly full.
+
+    A context manager that starts the thread and stops it. ``say`` is called on that thread, with
+    PICTURES_RETIRED after each round that deleted something, DISK_LOW when room became less, and
+    ERROR_RAISED for a folder that cannot be read or written. The rules are those of ``settings``;
+    ``usage`` gives the disk's space.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: PictureSettings,
+        say: Callable[[StationEvent], None],
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        usage: Callable[[Path], DiskSpace] = shutil.disk_usage,
+        every_s: float = EVERY_S,
+        rest_s: float = REST_S,
+    ) -> None:
+        self._folder, self._settings, self._say = folder, settings, say
+        self._clock, self._usage = clock, usage
+        self._every_s, self._rest_s = every_s, rest_s
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="retention", daemon=True)
+        self._files = 0
+        self._room = _Room.ENOUGH
+        self._complaint = ""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join(PATIENCE_S)
+
+    def tidy(self) -> Gone:
+        """One round, on the caller's thread: by age, then for room; says what happened."""
+        now, gone = self._clock(), Gone()
+        try:
+            aging = ((batch, "age") for batch in aged(self._folder, keep_days(self._settings), now))
+            for batch, why in chain(aging, self._for_room(now)):
+                gone += retire(self._folder, batch, why, now, self._go_on)
+            self._note_room(now)
+            self._complaint = ""
+        except (KnownError, OSError) as error:  # the disk's; the next round tries again
+            self._complain(str(error), now)
+        if gone.files:
+            self._say_gone(gone, now)
+        return gone
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.tidy()
+            self._stop.wait(self._every_s)
+
+    def _for_room(self, now: datetime) -> Iterator[tuple[Batch, str]]:
+        """The oldest batches, as long as too much of the disk is used; it is asked before each."""
+        batches: Iterable[Batch] = oldest(self._folder, now)
+        for batch in takewhile(lambda _: self._is_full() and not self._stop.is_set(), batches):
+            yield batch, "room"
+
+    def _go_on(self) -> bool:
+        self._files += 1
+        if self._files % FILES_A_REST == 0:
+            self._stop.wait(self._rest_s)
+        return not self._stop.is_set()
+
+    def _is_full(self) -> bool:
+        space = self._usage(self._folder)
+        return space.total - space.free > self._settings.most_used * space.total
+
+    def _note_room(self, now: datetime) -> None:
+        """Say it once when room becomes less; more room is said by nobody."""
+        space = self._usage(self._folder)
+        room = _Room.SCARCE if self._is_full() else _Room.ENOUGH
+        if space.free < self._settings.least_free * space.total:
+            room = _Room.NONE
+        if room > self._room:
+            self._say(_disk_low(self._folder, room, space, now))
+        self._room = room
+
+    def _complain(self, text: str, now: datetime) -> None:
+        if text != self._complaint:
+            self._say(StationEvent(EventCode.ERROR_RAISED, now, text))
+        self._complaint = text
+
+    def _say_gone(self, gone: Gone, now: datetime) -> None:
+        text = f"{gone.files} old pictures were deleted, {gone.bytes / 2**20:.0f} MB."
+        details = {"files": gone.files, "bytes": gone.bytes, "stuck": gone.stuck}
+        self._say(StationEvent(EventCode.PICTURES_RETIRED, now, text, details))
+
+
+def _disk_low(folder: Path, room: _Room, space: DiskSpace, now: datetime) -> StationEvent:
+    left = f"The disk of {folder} has {space.free / 2**30:.1f} GB left"
+    text = {
+        _Room.SCARCE: f"{left}, and no older pictures to delete: free some space.",
+        _Room.NONE: f"{left}: pictures are no longer saved, records are. Free some space.",
+    }[room]
+    return StationEvent(EventCode.DISK_LOW, now, text, {"free_bytes": space.free})
