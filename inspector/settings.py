@@ -1,11 +1,12 @@
 """One station's settings: a TOML file, frozen once read, in which an unknown key is an error."""
 
 import hashlib
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.cli import MOST_THREADS
 from engine.types import InputError
@@ -13,10 +14,23 @@ from engine.types import InputError
 Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+GS1 = "gs1"
 Keep: TypeAlias = Literal["all", "none"]
 PictureFormat: TypeAlias = Literal["png", "jpeg"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
+
+
+def _code_pattern(pattern: str) -> str:
+    if pattern == GS1:
+        return pattern
+    try:
+        names = re.compile(pattern).groupindex.keys()
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    if not names or not names <= {"part", "lot", "serial"}:
+        raise ValueError("its named groups are to be of part, lot and serial")
+    return pattern
 
 
 class PictureSettings(BaseModel):
@@ -42,6 +56,46 @@ class PictureSettings(BaseModel):
     keep_ng_days: Days = 180
     most_used: Share = 0.8
     least_free: Share = 0.05
+
+
+CodeFormat: TypeAlias = Literal[
+    "Aztec",
+    "Codabar",
+    "Code39",
+    "Code93",
+    "Code128",
+    "DataBar",
+    "DataMatrix",
+    "EAN8",
+    "EAN13",
+    "ITF",
+    "MicroQRCode",
+    "PDF417",
+    "QRCode",
+    "UPCA",
+    "UPCE",
+]
+_Offset = Annotated[int, Field(ge=0)]
+_Length = Annotated[int, Field(ge=1)]
+
+
+class PartSettings(BaseModel):
+    """A code in the picture that says which part it shows.
+
+    ``code``: what the whole text of the code is. ``pattern`` takes it apart instead: "gs1" by the
+    application identifiers (01), (10) and (21), else a regular expression for the whole text with
+    groups named part, lot, serial. ``formats`` and ``region`` (x, y, width, height in px of the
+    picture) make reading faster, and leave out other codes. With ``required``, a part without a
+    readable code is a FAULT.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: Literal["part", "lot", "serial"] = "serial"
+    formats: tuple[CodeFormat, ...] = ()
+    region: tuple[_Offset, _Offset, _Length, _Length] | None = None
+    pattern: Annotated[str, AfterValidator(_code_pattern)] | None = None
+    required: bool = False
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -139,6 +193,7 @@ class StationSettings(BaseModel):
     out: Path
     product: str | None = None
     pictures: PictureSettings = PictureSettings()
+    part: PartSettings | None = None
     grab_deadline_ms: Milliseconds | None = None
     deadline_ms: Milliseconds | None = None
     threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] | None = None

@@ -25,6 +25,7 @@ class FrameFault(StrEnum):
     NOT_READY = "not_ready"
     NOT_A_PICTURE = "not_a_picture"
     WRONG_FORMAT = "wrong_format"
+    NO_CODE = "no_code"  # a whole picture, whose part cannot be told
 
 
 @dataclass(frozen=True, slots=True)

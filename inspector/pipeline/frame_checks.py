@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.types import Image
-from inspector.camera.base import Frame
+from inspector.camera.base import Frame, FrameFault
 from inspector.pipeline.inspection import Reason
 
 
@@ -37,13 +37,14 @@ def check_frame(frame: Frame, limits: FrameLimits, *, frozen: bool) -> Reason | 
     ``frozen``: the picture equals the one before it, byte for byte. The camera's own word comes
     first, then what the pixels say, then the clock.
     """
-    if frame.fault is not None:
+    if frame.fault is not None and frame.fault is not FrameFault.NO_CODE:
         return Reason(frame.fault.value)
     if frame.image is None:
         return Reason.NOT_A_PICTURE
     if not is_picture(frame.image):
         return Reason.WRONG_FORMAT
-    return _check_light(frame.image, limits) or _check_time(frame, limits, frozen)
+    light = _check_light(frame.image, limits)  # in the dark no code is read: that is not the cause
+    return light or _check_code(frame) or _check_time(frame, limits, frozen)
 
 
 def is_picture(image: NDArray[np.generic]) -> bool:
@@ -58,6 +59,10 @@ def _check_light(image: Image, limits: FrameLimits) -> Reason | None:
     if histogram[limits.white_level :].sum() >= limits.saturated_share * image.size:
         return Reason.SATURATED_FRAME
     return None
+
+
+def _check_code(frame: Frame) -> Reason | None:
+    return Reason.NO_CODE if frame.fault is FrameFault.NO_CODE else None
 
 
 def _check_time(frame: Frame, limits: FrameLimits, frozen: bool) -> Reason | None:

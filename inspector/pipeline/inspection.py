@@ -33,6 +33,7 @@ class Reason(StrEnum):
     BLACK_FRAME = "black_frame"
     SATURATED_FRAME = "saturated_frame"
     FROZEN_FRAME = "frozen_frame"
+    NO_CODE = "no_code"
     UNKNOWN_PRODUCT = "unknown_product"
     INVALID_SCORE = "invalid_score"
     INFERENCE_ERROR = "inference_error"

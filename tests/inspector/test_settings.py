@@ -35,6 +35,18 @@ def test_a_file_is_read_and_its_paths_start_at_its_folder(tmp_path: Path) -> Non
     assert settings.threads is None
 
 
+def test_a_code_in_the_picture_is_looked_for_only_where_a_person_says_so(tmp_path: Path) -> None:
+    part = (
+        '[part]\ncode = "lot"\nformats = ["DataMatrix"]\nregion = [1, 2, 3, 4]\npattern = "gs1"\n'
+    )
+    without, asked = (read_settings(write(tmp_path, GOOD + more)) for more in ("", part))
+
+    assert without.part is None
+    assert asked.part is not None
+    assert (asked.part.code, asked.part.region) == ("lot", (1, 2, 3, 4))
+    assert not asked.part.required
+
+
 def test_absolute_paths_stay(tmp_path: Path) -> None:
     elsewhere = (tmp_path / "elsewhere").as_posix()
     settings = read_settings(write(tmp_path, GOOD.replace('"records"', f'"{elsewhere}"')))
@@ -50,6 +62,14 @@ def test_absolute_paths_stay(tmp_path: Path) -> None:
         (GOOD.replace("200", "inf"), "deadline_ms: Input should be a finite number"),
         (GOOD.replace('camera = "sim:disc"', ""), "camera: Field required"),
         (GOOD + "every_ok = 3", "not TOML"),
+        (GOOD + "most_used = 1.5", r"pictures\.most_used: Input should be less than or equal to 1"),
+        (GOOD + "keep_ok_days = 0", r"pictures\.keep_ok_days: Input should be greater"),
+        (GOOD + 'format = "tiff"', r"pictures\.format: Input should be 'png' or 'jpeg'"),
+        (GOOD + '[part]\npattern = "("', r"part\.pattern: .*not a regular expression"),
+        (GOOD + "[part]\npattern = '(?P<who>.*)'", r"part\.pattern: .*part, lot and serial"),
+        (GOOD + "[part]\npattern = '.*'", r"part\.pattern: .*part, lot and serial"),
+        (GOOD + "[part]\nregion = [0, 0, 10, 0]", r"part\.region\.3: Input should be greater"),
+        (GOOD + '[part]\nformats = ["QR"]', r"part\.formats\.0: Input should be 'Aztec'"),
         ("name = ", "not TOML"),
     ],
 )
