@@ -98,6 +98,24 @@ class PartSettings(BaseModel):
     required: bool = False
 
 
+class MonitorSettings(BaseModel):
+    """Where metrics and health are answered: this machine alone, unless ``host`` says otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)]
+
+
+class LogSettings(BaseModel):
+    """The log's files in ``out/logs``: ``files`` of them in all, of ``megabytes`` each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    megabytes: Annotated[float, Field(gt=0, le=4096)] = 10.0
+    files: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -194,6 +212,8 @@ class StationSettings(BaseModel):
     product: str | None = None
     pictures: PictureSettings = PictureSettings()
     part: PartSettings | None = None
+    log: LogSettings = LogSettings()
+    monitor: MonitorSettings | None = None
     grab_deadline_ms: Milliseconds | None = None
     deadline_ms: Milliseconds | None = None
     threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] | None = None
