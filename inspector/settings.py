@@ -113,7 +113,7 @@ class LogSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     megabytes: Annotated[float, Field(gt=0, le=4096)] = 10.0
-    files: Annotated[int, Field(ge=1, le=1000)] = 10
+    files: Annotated[int, Field(ge=2, le=1000)] = 10
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]

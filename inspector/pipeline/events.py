@@ -35,6 +35,8 @@ class EventCode(StrEnum):
     PICTURES_RETIRED = "pictures_retired"
     DISK_LOW = "disk_low"
     DATABASE_REFUSED = "database_refused"
+    CRASHED = "crashed"
+    LOG_LINES_LOST = "log_lines_lost"
 
 
 SEVERITY: Final[Mapping[EventCode, Severity]] = MappingProxyType(
@@ -44,9 +46,11 @@ SEVERITY: Final[Mapping[EventCode, Severity]] = MappingProxyType(
         EventCode.LINE_LOST: Severity.ALARM,
         EventCode.PICTURE_NOT_SAVED: Severity.ALARM,
         EventCode.DATABASE_REFUSED: Severity.ALARM,
+        EventCode.CRASHED: Severity.ALARM,
         EventCode.CONTROL_TAKEN: Severity.WARNING,
         EventCode.DISK_LOW: Severity.WARNING,
         EventCode.MESSAGE_REFUSED: Severity.WARNING,
+        EventCode.LOG_LINES_LOST: Severity.WARNING,
     }
 )
 """Those not named are :attr:`Severity.INFO`."""

@@ -97,3 +97,26 @@ def test_equal_settings_have_equal_fingerprints_and_others_do_not() -> None:
 
     assert settings_sha256(settings) == settings_sha256(twin)
     assert settings_sha256(settings) != settings_sha256(settings.model_copy(update={"threads": 2}))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[monitor]", r"monitor\.port: Field required"),
+        ("[monitor]\nport = 0", r"monitor\.port: Input should be greater"),
+        ("[monitor]\nport = 9\npath = 1", r"monitor\.path: Extra inputs"),
+        ("[log]\nfiles = 1", r"log\.files: Input should be greater"),
+        ("[log]\nmegabytes = 0", r"log\.megabytes: Input should be greater"),
+    ],
+)
+def test_monitor_and_log_refuse_nonsense(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_settings(write(tmp_path, GOOD + text))
+
+
+def test_nobody_is_answered_unless_a_port_is_named(tmp_path: Path) -> None:
+    with_port = read_settings(write(tmp_path, GOOD + "[monitor]\nport = 9464"))
+
+    assert read_settings(write(tmp_path, GOOD)).monitor is None
+    assert with_port.monitor is not None
+    assert (with_port.monitor.host, with_port.monitor.port) == ("127.0.0.1", 9464)
