@@ -15,13 +15,14 @@ from typing import Final, Protocol, Self
 
 from engine.types import KnownError
 from inspector.pipeline.events import EventCode, StationEvent
+from inspector.pipeline.kept import LEAST_FREE_BYTES
 from inspector.pipeline.loop import utc_now
 from inspector.pipeline.retention import Batch, Gone, aged, keep_days, oldest, retire
 from inspector.settings import PictureSettings
 
 EVERY_S: Final = 600.0
-FILES_A_REST: Final = 20
-REST_S: Final = 0.02  # after so many files: at most 1000 of them a second
+FILES_A_REST: Final = 5
+REST_S: Final = 0.005  # after so many files, or names looked at: the thread is mostly at rest
 PATIENCE_S: Final = 10.0  # for the file that is being deleted when the station stops
 
 
@@ -62,10 +63,12 @@ class Retention:
         usage: Callable[[Path], DiskSpace] = shutil.disk_usage,
         every_s: float = EVERY_S,
         rest_s: float = REST_S,
+        least_bytes: int = LEAST_FREE_BYTES,
     ) -> None:
         self._folder, self._settings, self._say = folder, settings, say
         self._clock, self._usage = clock, usage
         self._every_s, self._rest_s = every_s, rest_s
+        self._least_bytes = least_bytes
         self._stop = Event()
         self._thread = Thread(target=self._run, name="retention", daemon=True)
         self._files = 0
@@ -89,7 +92,7 @@ class Retention:
         """One round, on the caller's thread: by age, then for room; says what happened."""
         now, gone = self._clock(), Gone()
         try:
-            aging = ((batch, "age") for batch in aged(self._folder, keep_days(self._settings), now))
+            aging = ((batch, "age") for batch in self._aged(now))
             for batch, why in chain(aging, self._for_room(now)):
                 gone += retire(self._folder, batch, why, now, self._go_on)
             self._note_room(now)
@@ -105,17 +108,23 @@ class Retention:
             self.tidy()
             self._stop.wait(self._every_s)
 
+    def _aged(self, now: datetime) -> Iterator[Batch]:
+        return aged(self._folder, keep_days(self._settings), now, self._rest)
+
     def _for_room(self, now: datetime) -> Iterator[tuple[Batch, str]]:
         """The oldest batches, as long as too much of the disk is used; it is asked before each."""
-        batches: Iterable[Batch] = oldest(self._folder, now)
+        batches: Iterable[Batch] = oldest(self._folder, now, self._rest)
         for batch in takewhile(lambda _: self._is_full() and not self._stop.is_set(), batches):
             yield batch, "room"
 
     def _go_on(self) -> bool:
         self._files += 1
         if self._files % FILES_A_REST == 0:
-            self._stop.wait(self._rest_s)
+            self._rest()
         return not self._stop.is_set()
+
+    def _rest(self) -> None:
+        self._stop.wait(self._rest_s)
 
     def _is_full(self) -> bool:
         space = self._usage(self._folder)
@@ -125,7 +134,7 @@ class Retention:
         """Say it once when room becomes less; more room is said by nobody."""
         space = self._usage(self._folder)
         room = _Room.SCARCE if self._is_full() else _Room.ENOUGH
-        if space.free < self._settings.least_free * space.total:
+        if space.free < max(self._least_bytes, self._settings.least_free * space.total):
             room = _Room.NONE
         if room > self._room:
             self._say(_disk_low(self._folder, room, space, now))

@@ -8,7 +8,7 @@ name and no database is asked. Whatever is named otherwise is nobody's to delete
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -18,6 +18,9 @@ from typing import Final
 from engine.types import InputError
 
 PICTURES: Final = "pictures"
+LEAST_FREE_BYTES: Final = 256 * 2**20
+"""Below this no picture is saved, however small the disk: what is left belongs to the records."""
+ENTRIES_A_PAUSE: Final = 50
 _OURS: Final = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-(overlay|crop|picture|picture-ok)"
     r"\.(png|jpg)(\.part)?"
@@ -81,14 +84,20 @@ def kept_days(folder: Path) -> list[tuple[date, Path]]:
     return sorted((day, path) for path in folders if (day := day_of(path)) is not None)
 
 
-def kept_files(day: Path, tier: Tier, now: datetime) -> Iterator[KeptFile]:
+def kept_files(
+    day: Path, tier: Tier, now: datetime, pause: Callable[[], object] = lambda: None
+) -> Iterator[KeptFile]:
     """The files of one tier in a day's folder that ``now`` (UTC) does not precede.
 
-    Plain files with a name of ours alone: a link, or what somebody laid beside them, stays.
+    Plain files with a name of ours alone: a link, or what somebody laid beside them, stays. A
+    folder may have a million: they are not held, and ``pause`` is called now and then. A file
+    that is deleted meanwhile does no harm.
     """
     try:
         with os.scandir(day) as entries:
-            for entry in entries:
+            for number, entry in enumerate(entries, 1):
+                if number % ENTRIES_A_PAUSE == 0:
+                    pause()
                 if tier_of(entry.name) is not tier:
                     continue
                 found = entry.stat(follow_symlinks=False)

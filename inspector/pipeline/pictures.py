@@ -23,7 +23,7 @@ from engine.types import Image, InputError, Prediction
 from inspector.pipeline.draw import crop, outline
 from inspector.pipeline.frame_checks import is_picture
 from inspector.pipeline.inspection import Alarm, Inspection, Verdict
-from inspector.pipeline.kept import picture_path
+from inspector.pipeline.kept import LEAST_FREE_BYTES, picture_path
 from inspector.settings import Keep, PictureFormat, PictureSettings
 
 VIEW_QUALITY: Final = 95
@@ -52,7 +52,7 @@ class PictureSink:
     folder: Path
     every_ok: int = 0
     opacity: float = 0.5
-    least_free: int = 256 * 2**20
+    least_free: int = LEAST_FREE_BYTES
     ng: Keep = "all"
     fault: Keep = "all"
     format: PictureFormat = "png"

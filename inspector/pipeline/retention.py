@@ -9,8 +9,9 @@ has aged only once :data:`WITNESSES` later days have pictures of their own.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from inspector.pipeline.kept import KeptFile, Tier, kept_days, kept_files
 from inspector.pipeline.retired import note_retired, read_retired
@@ -19,10 +20,19 @@ from inspector.settings import PictureSettings
 WITNESSES: Final = 3
 """A wrong date is noticed within so many days, before it costs a picture."""
 
+BATCH: Final = 250
+"""Files held at a time: a day of ten parts a second has a million."""
+
+Pause: TypeAlias = Callable[[], object]
+
+
+def _no_pause() -> None:
+    """For whoever has nothing else to do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The files of one day and tier that may go."""
+    """Some files of one day and tier that may go, :data:`BATCH` at most."""
 
     day: date
     tier: Tier
@@ -49,22 +59,27 @@ def keep_days(settings: PictureSettings) -> Mapping[Tier, int]:
     return {Tier.OK: settings.keep_ok_days, Tier.NG: settings.keep_ng_days}
 
 
-def aged(folder: Path, keep: Mapping[Tier, int], now: datetime) -> Iterator[Batch]:
-    """What is older than its tier's days, oldest first; ``now`` is UTC."""
+def aged(
+    folder: Path, keep: Mapping[Tier, int], now: datetime, pause: Pause = _no_pause
+) -> Iterator[Batch]:
+    """What is older than its tier's days, oldest first; ``now`` is UTC.
+
+    A day comes in as many batches as it has files for; ``pause`` is called now and then.
+    """
     days_up_to_now = [(day, path) for day, path in kept_days(folder) if day <= now.date()]
     witnessed = days_up_to_now[: max(len(days_up_to_now) - WITNESSES, 0)]
     for tier, days in keep.items():
         for day, path in witnessed:
             if day < now.date() - timedelta(days=days):
-                yield from _batch(day, path, tier, now)
+                yield from _batches(day, kept_files(path, tier, now, pause), tier)
 
 
-def oldest(folder: Path, now: datetime) -> Iterator[Batch]:
+def oldest(folder: Path, now: datetime, pause: Pause = _no_pause) -> Iterator[Batch]:
     """What goes for room, in its order: all days of OK, then all days of NG and FAULT."""
     for tier in (Tier.OK, Tier.NG):
         for day, path in kept_days(folder):
             if day < now.date():
-                yield from _batch(day, path, tier, now)
+                yield from _batches(day, kept_files(path, tier, now, pause), tier)
 
 
 def retire(
@@ -89,10 +104,9 @@ def retire(
     return gone
 
 
-def _batch(day: date, path: Path, tier: Tier, now: datetime) -> Iterator[Batch]:
-    files = tuple(kept_files(path, tier, now))
-    if files:
-        yield Batch(day, tier, files)
+def _batches(day: date, files: Iterator[KeptFile], tier: Tier) -> Iterator[Batch]:
+    while some := tuple(islice(files, BATCH)):
+        yield Batch(day, tier, some)
 
 
 def _delete(file: KeptFile) -> Gone:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.housekeeper import Retention
-from inspector.pipeline.kept import PICTURES
+from inspector.pipeline.kept import LEAST_FREE_BYTES, PICTURES
 from inspector.settings import PictureSettings
 from tests.inspector.test_pipeline_retention import NOW, keep
 
@@ -28,7 +28,9 @@ class Disk:
 
 def housekeeper(folder: Path, other: int, said: list[StationEvent]) -> Retention:
     disk = Disk(folder, other)
-    return Retention(folder, RULES, said.append, clock=lambda: NOW, usage=lambda _: disk)
+    return Retention(
+        folder, RULES, said.append, clock=lambda: NOW, usage=lambda _: disk, least_bytes=0
+    )
 
 
 def test_at_four_fifths_the_oldest_ok_go_until_there_is_room(tmp_path: Path) -> None:
@@ -67,7 +69,9 @@ def test_what_is_left_is_todays_and_low_room_is_said_once(tmp_path: Path) -> Non
 def test_below_the_least_it_says_that_saving_stopped(tmp_path: Path) -> None:
     said: list[StationEvent] = []
     disk = Disk(tmp_path, 900)
-    keeper = Retention(tmp_path, RULES, said.append, clock=lambda: NOW, usage=lambda _: disk)
+    keeper = Retention(
+        tmp_path, RULES, said.append, clock=lambda: NOW, usage=lambda _: disk, least_bytes=0
+    )
     keeper.tidy()
     disk.other = 951
     keeper.tidy()
@@ -91,20 +95,34 @@ def test_a_folder_that_cannot_be_used_is_said_once(tmp_path: Path) -> None:
     assert str(tmp_path / PICTURES) in said[0].text
 
 
+def test_a_small_disk_is_low_at_the_bytes_at_which_saving_stops(tmp_path: Path) -> None:
+    said: list[StationEvent] = []
+    disk = Disk(tmp_path, other=100, total=LEAST_FREE_BYTES)
+    Retention(tmp_path, RULES, said.append, clock=lambda: NOW, usage=lambda _: disk).tidy()
+
+    assert ["no longer saved" in event.text for event in said] == [True]
+
+
 def test_the_thread_works_by_itself_and_stops_in_the_middle(tmp_path: Path) -> None:
     said: list[StationEvent] = []
     old = [keep(tmp_path, 1, ok=True) for _ in range(60)]
     disk = Disk(tmp_path, 990)
     keeper = Retention(
-        tmp_path, RULES, said.append, clock=lambda: NOW, usage=lambda _: disk, rest_s=60
+        tmp_path,
+        RULES,
+        said.append,
+        clock=lambda: NOW,
+        usage=lambda _: disk,
+        least_bytes=0,
+        rest_s=0.2,
     )
     with keeper:
         deadline = time.monotonic() + 20
-        while old[-1].exists() and len(list(tmp_path.rglob("*.png"))) > 41:
+        while all(path.exists() for path in old):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         started = time.monotonic()
 
     assert time.monotonic() - started < 5
-    assert 30 < len(list(tmp_path.rglob("*.png"))) < 60
+    assert 0 < sum(path.exists() for path in old) < 60
     assert EventCode.PICTURES_RETIRED in {event.code for event in said}

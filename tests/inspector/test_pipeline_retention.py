@@ -12,8 +12,8 @@ from uuid import UUID
 import pytest
 
 from engine.types import InputError
-from inspector.pipeline.kept import PICTURES, Tier, picture_path, tier_of
-from inspector.pipeline.retention import Batch, Gone, aged, oldest, retire
+from inspector.pipeline.kept import ENTRIES_A_PAUSE, PICTURES, Tier, picture_path, tier_of
+from inspector.pipeline.retention import BATCH, Batch, Gone, aged, oldest, retire
 from inspector.pipeline.retired import NOTE, note_retired, read_retired, was_retired
 
 NOW = datetime(2026, 11, 21, 0, 30, tzinfo=UTC)
@@ -207,6 +207,29 @@ def test_a_line_cut_short_spoils_neither_itself_nor_the_next(folder: Path) -> No
     note_retired(folder, date(2026, 1, 3), Tier.NG, "room", NOW)
 
     assert read_retired(folder) == {(date(2026, 1, 1), Tier.OK), (date(2026, 1, 3), Tier.NG)}
+
+
+def test_a_day_of_many_files_comes_in_batches_and_goes_whole(folder: Path) -> None:
+    day = keep(folder, 200).parent
+    old = [day / f"{UUID(int=n)}-picture.png" for n in range(900, 900 + 2 * BATCH)]
+    for path in old:
+        path.touch()
+        os.utime(path, (0, 0))
+    pauses = 0
+
+    def pause() -> None:
+        nonlocal pauses
+        pauses += 1
+
+    sizes, gone = [], Gone()
+    for batch in aged(folder, KEEP, NOW, pause):
+        sizes.append(len(batch.files))
+        gone += retire(folder, batch, "age", NOW)
+
+    assert max(sizes) == BATCH
+    assert sum(sizes) == gone.files == 2 * BATCH + 1
+    assert pauses >= 2 * BATCH // ENTRIES_A_PAUSE
+    assert not day.exists()
 
 
 DELETE_ALL = """
