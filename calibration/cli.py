@@ -24,6 +24,10 @@ def calibrate(
         str, typer.Option(help="Good parts are DATA/<product>/<split>/good.")
     ] = "train",
     name: Annotated[str, typer.Option(help="Name of the recipe; the file's if not given.")] = "",
+    areas: Annotated[
+        Path | None,
+        typer.Option(help="Recipe whose areas and smallest regions hold, in measuring, too."),
+    ] = None,
     threads: Annotated[
         int | None,
         typer.Option(min=1, max=MOST_THREADS, help="CPU threads; all if not given."),
@@ -32,9 +36,10 @@ def calibrate(
 ) -> None:
     """Set each product's threshold from good parts, at a wanted false-reject rate.
 
-    Parts that the model was made from count as strangers to it.
+    Parts that the model was made from count as strangers to it. Masks hold only where --areas
+    names a recipe that has them: thresholds of the whole picture are none of a part of it.
     """
-    from calibration.recipe import Recipe, write_recipe
+    from calibration.recipe import Recipe, read_recipe, write_recipe
     from calibration.thresholds import calibrate_folder
     from engine.console import progress
     from engine.detector import Detector
@@ -42,6 +47,7 @@ def calibrate(
     from engine.sealed import require_place
 
     require_place(out, overwrite=True)  # before the first picture, not after the last
+    drawn = read_recipe(areas).products if areas else {}
     with Detector.open(plan, threads) as detector:
         wanted = [p.strip() for p in products.split(",") if p.strip()] or detector.products
         for product in wanted:
@@ -56,6 +62,7 @@ def calibrate(
                 false_reject_rate,
                 progress,
                 known[product],
+                drawn.get(product),
             )
             for product in wanted
         }

@@ -7,10 +7,19 @@ file that people may read and version.
 import hashlib
 import math
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
+from calibration.area import Area
 from engine.files import whole_file
 from engine.manifest import PlanManifest
 from engine.types import InputError, UnknownProductError
@@ -26,7 +35,8 @@ class Threshold(BaseModel):
     ``interval`` is the 95 % confidence interval of the score quantile; ``goods`` is how many
     good parts it was taken from, ``taught`` how many of them the model was made from, ``left_out``
     how many more it was made from, of which nothing says what they score as strangers;
-    ``min_area_px`` is the smallest region worth reporting, in pixels of the picture.
+    ``min_area_px`` is the smallest region worth reporting, in pixels of the picture. ``area`` is
+    what an engineer decides beside: where the part is looked at, its scale, what small ones are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -39,12 +49,34 @@ class Threshold(BaseModel):
     taught: Annotated[int, Field(ge=0)] = 0
     left_out: Annotated[int, Field(ge=0)] = 0
     min_area_px: Annotated[int, Field(ge=0)] = 0
+    area: Area | None = None
 
     @model_validator(mode="after")
     def _interval_is_ordered(self) -> Self:
         if self.interval[0] > self.interval[1]:
             raise ValueError("the interval's lower end is above its upper end")
         return self
+
+    @model_validator(mode="after")
+    def _small_has_a_size(self) -> Self:
+        if self.ignores_small and self.smallest_px == 0:
+            raise ValueError('small_regions "ignore" needs min_area_px or min_area_mm2')
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before_areas(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without an area nothing of it: a recipe older than areas keeps its text and its hash."""
+        said: dict[str, Any] = handler(self)
+        return {key: value for key, value in said.items() if key != "area" or value is not None}
+
+    @property
+    def smallest_px(self) -> int:
+        """The smallest region worth reporting, in pixels, by whichever limit asks for more."""
+        return max(self.min_area_px, 0 if self.area is None else self.area.min_area_px)
+
+    @property
+    def ignores_small(self) -> bool:
+        return self.area is not None and self.area.small_regions == "ignore"
 
 
 class Recipe(BaseModel):

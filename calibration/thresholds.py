@@ -12,11 +12,12 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibration.area import Area, score_inside
 from calibration.recipe import Threshold
 from engine.detector import Detector
 from engine.files import sha256_of
 from engine.pictures import list_pictures, read_picture
-from engine.types import InputError
+from engine.types import InputError, Prediction
 
 LEAST_GOODS = 10
 CONFIDENCE = 0.95
@@ -133,33 +134,66 @@ def calibrate_folder(
     false_reject_rate: float,
     progress: Progress = lambda items, _: items,
     known: Mapping[str, float | None] = MappingProxyType({}),
+    drawn: Threshold | None = None,
 ) -> Threshold:
-    """The threshold of ``product`` from a folder of good parts.
+    """The threshold of ``product`` from a folder of good parts; area and smallest region are those
+    that were ``drawn`` before, and so is the mask under which it is measured.
 
     What the model was made from is ``known``, by the hash of its file: such a part counts with the
-    score that training gave it as a stranger, and not at all where there is none. A picture that
-    cannot be read is an :class:`InputError`: a quantile of what is left over would say less than it
-    seems to.
+    score that training gave it as a stranger, and not at all where there is none. That score is of
+    the whole picture, so that under a mask such a part does not count either. A picture that cannot
+    be read, or is not of the area's size, is an :class:`InputError`: a quantile of what is left
+    over would say less than it seems to.
     """
     detector.plan.code(product)
+    scored = _Scored(drawn.area if drawn else None)
     new, taught, left_out = [], [], 0
     for path in progress(list_pictures(folder), f"calibrating {product}"):
         content = sha256_of(path)
         if content not in known:
-            new.append(detector.detect(read_picture(path), product).score)
-        elif (score := known[content]) is not None:
+            new.append(scored(detector.detect(read_picture(path), product), path))
+        elif (score := known[content]) is not None and not scored.masked:
             taught.append(score)
         else:
             left_out += 1
     try:
-        return from_goods([*new, *taught], false_reject_rate, len(taught), left_out)
+        limit = from_goods([*new, *taught], false_reject_rate, len(taught), left_out)
     except InputError as error:
-        raise InputError(f"{folder}: {error}{_without(left_out)}") from error
+        raise InputError(f"{folder}: {error}{_without(left_out, scored.masked)}") from error
+    if drawn is None:
+        return limit
+    return limit.model_copy(update={"area": drawn.area, "min_area_px": drawn.min_area_px})
 
 
-def _without(left_out: int) -> str:
+class _Scored:
+    """The score that a station would judge by, under an area."""
+
+    def __init__(self, area: Area | None) -> None:
+        self._area = area
+        self._inside = area.inside() if area is not None and area.has_mask else None
+
+    @property
+    def masked(self) -> bool:
+        return self._inside is not None
+
+    def __call__(self, prediction: Prediction, path: Path) -> float:
+        if self._area is not None and not self._area.fits(prediction):
+            height, width = prediction.map.shape
+            raise InputError(
+                f"{path} has {width} × {height} pixels, the area of {prediction.product} is for "
+                f"{self._area.width} × {self._area.height}: draw it anew for these pictures."
+            )
+        return score_inside(prediction, self._inside)
+
+
+def _without(left_out: int, masked: bool) -> str:
     if not left_out:
         return ""
+    if masked:
+        return (
+            f" {left_out} more taught the model, and what they score as strangers inside the area "
+            "is not known: give other good parts."
+        )
     return (
         f" {left_out} more taught the model, and what they score as strangers is not known (it is "
         "of f32 plans with the bundle's own refinement steps): give other good parts."

@@ -147,4 +147,6 @@ def _defect_rows(inspection: Inspection) -> list[dict[str, Any]]:
 
 
 def _region_columns(region: Region) -> dict[str, Any]:
-    return {**asdict(region), "contour": [list(point) for point in region.contour]}
+    """What the table has a column for: the product, for one, stands in the inspection's row."""
+    said = {**asdict(region), "contour": [list(point) for point in region.contour]}
+    return {name: value for name, value in said.items() if name in DefectRow.__table__.columns}

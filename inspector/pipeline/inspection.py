@@ -51,7 +51,8 @@ class Alarm(StrEnum):
 class Region:
     """One connected defect region, in pixels of the picture: box, area, peak, contour.
 
-    ``contour`` is a tuple of (x, y) points; ``peak`` is the largest map value inside.
+    ``contour`` is a tuple of (x, y) points; ``peak`` is the largest map value inside;
+    ``area_mm2`` is None where the recipe has no scale.
     """
 
     x: int
@@ -61,6 +62,8 @@ class Region:
     area_px: int
     peak: float
     contour: tuple[tuple[int, int], ...]
+    area_mm2: float | None = None
+    product: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

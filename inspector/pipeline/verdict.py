@@ -1,18 +1,19 @@
-"""From numbers to a verdict: pure, and monotone in the score.
+"""From numbers to a verdict: pure, and monotone in score, map, mask and threshold.
 
 The threshold is data from the recipe; nothing here knows where it came from.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.area import score_inside
 from calibration.recipe import Threshold
-from engine.types import Prediction, ScoreMap
+from engine.types import Mask, Prediction, ScoreMap
 from inspector.pipeline.inspection import Reason, Region, Verdict
 
 Labels: TypeAlias = NDArray[np.int32]
@@ -23,42 +24,77 @@ MAX_REGIONS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict, why, and where: ``regions`` is sorted by peak, strongest first."""
+    """A verdict, why, and where: ``regions`` is sorted by peak, strongest first.
+
+    ``score`` is the one that met the threshold: of what the recipe's area leaves of the picture.
+    None where there was no picture to judge.
+    """
 
     verdict: Verdict
     reason: Reason | None
     regions: tuple[Region, ...] = ()
+    score: float | None = None
 
 
 def judge(prediction: Prediction, threshold: Threshold) -> Judgement:
-    """NG above the score threshold, OK up to it, FAULT if the model's answer is no number.
+    """NG above the score threshold, OK up to it, FAULT if the model's answer is no number or not
+    of a picture of the recipe's size.
 
-    The score alone decides: an NG whose map shows no region is NG still, and an OK carries no
-    regions, whatever single pixels of its map did.
+    The score of what lies inside the area decides: an NG whose map shows no region, or only small
+    ones, is NG still, unless the recipe says outright that small regions do not count. An OK
+    carries no regions, whatever single pixels of its map did.
     """
     if not (math.isfinite(prediction.score) and bool(np.isfinite(prediction.map).all())):
         return Judgement(Verdict.FAULT, Reason.INVALID_SCORE)
-    if prediction.score > threshold.score:
-        return Judgement(Verdict.NG, Reason.DEFECT, find_regions(prediction.map, threshold))
-    return Judgement(Verdict.OK, None)
+    if threshold.area is not None and not threshold.area.fits(prediction):
+        return Judgement(Verdict.FAULT, Reason.WRONG_FORMAT)
+    inside = _inside(threshold)
+    score = score_inside(prediction, inside)
+    if score <= threshold.score:
+        return Judgement(Verdict.OK, None, score=score)
+    regions = find_regions(prediction.map, threshold, inside, prediction.product)
+    if threshold.ignores_small and not regions:
+        return Judgement(Verdict.OK, None, score=score)
+    return Judgement(Verdict.NG, Reason.DEFECT, regions, score)
 
 
-def find_regions(scores: ScoreMap, threshold: Threshold) -> tuple[Region, ...]:
-    """Connected regions (8 neighbours) above ``threshold.map`` of ``min_area_px`` or more.
+def find_regions(
+    scores: ScoreMap,
+    threshold: Threshold,
+    inside: Mask | None = None,
+    product: str | None = None,
+) -> tuple[Region, ...]:
+    """Connected regions (8 neighbours) above ``threshold.map``, ``inside`` if given, of
+    ``threshold.smallest_px`` pixels or more.
 
     At most :data:`MAX_REGIONS`, strongest peak first.
     """
     above = scores > threshold.map
+    if inside is not None:
+        above &= inside
     count, found, stats, _ = cv2.connectedComponentsWithStats(
         above.astype(np.uint8), connectivity=8, ltype=cv2.CV_32S
     )
     labels = np.asarray(found, np.int32)
     peaks = np.full(count, -np.inf, np.float32)
     np.maximum.at(peaks, labels[above], scores[above])
-    large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= threshold.min_area_px)
+    large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= threshold.smallest_px)
     large = large[large != 0]  # label 0 is the background
     strongest = large[np.argsort(-peaks[large], kind="stable")][:MAX_REGIONS]
-    return tuple(_region(labels, i, stats[i], float(peaks[i])) for i in strongest)
+    found_there = (_region(labels, i, stats[i], float(peaks[i])) for i in strongest)
+    return tuple(_told(region, threshold, product) for region in found_there)
+
+
+def _inside(threshold: Threshold) -> Mask | None:
+    """None where the whole picture counts."""
+    area = threshold.area
+    return area.inside() if area is not None and area.has_mask else None
+
+
+def _told(region: Region, threshold: Threshold, product: str | None) -> Region:
+    """With what the map alone does not say: scale and product."""
+    area_mm2 = None if threshold.area is None else threshold.area.mm2(region.area_px)
+    return replace(region, area_mm2=area_mm2, product=product)
 
 
 def _region(labels: Labels, label: int, stats: NDArray[Any], peak: float) -> Region:

@@ -104,3 +104,23 @@ def test_what_cannot_be_calibrated_leaves_no_recipe(
     assert isinstance(done.exception, kind)
     assert sentence in str(done.exception)
     assert not list(tmp_path.iterdir())
+
+
+def test_areas_of_an_older_recipe_hold_in_measuring_and_in_the_new_one(
+    line: Path, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    measured = (line / "plan", line / "data", "--products", "disc,label")
+    assert call(*measured, "--out", first).exit_code == 0
+    said = json.loads(first.read_text())
+    area = {"width": 64, "height": 64, "roi": [[[0, 0], [31, 0], [31, 31], [0, 31]]]}
+    said["products"]["disc"] |= {"area": area, "min_area_px": 5}
+    del said["products"]["label"]
+    first.write_text(json.dumps(said))
+
+    done = call(*measured, "--out", second, "--areas", first)
+    assert done.exit_code == 0, done.output
+    before, after = read_recipe(first).products, read_recipe(second).products
+    assert (after["disc"].area, after["disc"].min_area_px) == (before["disc"].area, 5)
+    assert after["disc"].score <= before["disc"].score
+    assert after["label"].area is None

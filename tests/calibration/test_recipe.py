@@ -1,12 +1,15 @@
 """A recipe comes back as it was written, and a wrong one says what is wrong."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
+from calibration.area import Area
 from calibration.recipe import Recipe, Threshold, read_recipe, write_recipe
 from engine.types import InputError, UnknownProductError
+from inspector.demo.assets import RECIPE as SHIPPED
 
 LIMIT = Threshold(score=3.5, map=4.5, interval=(3.0, 4.0), false_reject_rate=0.01, goods=120)
 RECIPE = Recipe(name="line 4", bundle_sha256="a" * 64, products={"disc": LIMIT})
@@ -100,3 +103,54 @@ def test_no_number_is_no_limit(score: float) -> None:
         RECIPE.with_limit("disc", score)
     with pytest.raises(UnknownProductError):
         RECIPE.with_limit("cup", 1.0)
+
+
+def test_an_area_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    area = Area(width=640, height=480, roi=(((0, 0), (9, 0), (9, 9)),), mm_per_px=0.05)
+    drawn = RECIPE.model_copy(
+        update={"products": {"disc": LIMIT.model_copy(update={"area": area})}}
+    )
+    write_recipe(drawn, tmp_path / "recipe.json")
+
+    assert read_recipe(tmp_path / "recipe.json") == drawn
+    assert read_recipe(tmp_path / "recipe.json").threshold("disc").area == area
+
+
+def test_a_recipe_older_than_areas_keeps_its_text_and_its_hash() -> None:
+    """Its hash stands in the rows that it judged."""
+    read = read_recipe(SHIPPED)
+
+    assert read.model_dump_json(indent=2) + "\n" == SHIPPED.read_text(encoding="utf-8")
+    assert (
+        hashlib.sha256(read.model_dump_json().encode()).hexdigest().startswith("d57436da7723bc67")
+    )
+
+
+@pytest.mark.parametrize(
+    ("area", "place"),
+    [
+        ({"width": 8, "height": 6, "roi": [[[0, 0], [1, 1]]]}, r"area\.roi\.0: .* at least 3"),
+        ({"width": 8, "height": 6, "ignore": [[[0, 0], [9, 0], [0, 5]]]}, "area: .* leaves the"),
+        ({"width": 8, "height": 6, "small_regions": "ignore"}, '"ignore" needs min_area_px'),
+    ],
+)
+def test_nonsense_in_an_area_is_told_by_file_and_place(
+    tmp_path: Path, area: dict[str, object], place: str
+) -> None:
+    said = RECIPE.model_dump(mode="json")
+    said["products"]["disc"]["area"] = area
+    (tmp_path / "recipe.json").write_text(json.dumps(said))
+
+    with pytest.raises(InputError, match=rf"recipe\.json is not usable: .*{place}"):
+        read_recipe(tmp_path / "recipe.json")
+
+
+@pytest.mark.parametrize(
+    ("px", "mm2", "smallest"), [(0, 1.0, 4), (9, 1.0, 9), (3, 1.0, 4), (3, None, 3)]
+)
+def test_of_two_smallest_areas_the_larger_holds(px: int, mm2: float | None, smallest: int) -> None:
+    area = Area(width=8, height=6, mm_per_px=0.5, min_area_mm2=mm2, small_regions="ignore")
+    limit = Threshold(**(LIMIT.model_dump() | {"min_area_px": px, "area": area}))
+
+    assert limit.smallest_px == smallest
+    assert limit.ignores_small

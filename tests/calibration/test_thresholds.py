@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from calibration.area import Area, score_inside
 from calibration.thresholds import (
     LEAST_GOODS,
     calibrate_folder,
@@ -166,3 +167,58 @@ def test_a_folder_with_a_broken_picture_or_too_few_is_refused(tmp_path: Path) ->
         (tmp_path / "b.png").write_bytes(b"no picture")
         with pytest.raises(InputError, match=r"b\.png is no picture"):
             calibrate_folder(detector, tmp_path, "disc", 0.1)
+
+
+CORNER = Area(width=64, height=64, ignore=(((0, 0), (15, 0), (15, 15), (0, 15)),), mm_per_px=0.1)
+
+
+def _spotted(seed: int) -> NDArray[np.uint8]:
+    """A good part beside a bright lamp in the corner."""
+    image = grey_picture(seed=seed).copy()
+    image[:8, :8] = 255
+    return image
+
+
+def test_a_threshold_is_measured_under_the_mask_that_it_will_stand_for(tmp_path: Path) -> None:
+    for seed in range(12):
+        save(tmp_path / f"{seed:03}.png", _spotted(seed))
+    drawn = from_goods(np.arange(20.0), 0.1).model_copy(update={"area": CORNER, "min_area_px": 7})
+    plan = fake_plan(("disc",))
+    with Detector(FakeRuntime(plan.map), plan) as detector:
+        whole = calibrate_folder(detector, tmp_path, "disc", 0.1)
+        limit = calibrate_folder(detector, tmp_path, "disc", 0.1, drawn=drawn)
+        told = detector.detect(_spotted(0), "disc")
+    assert limit.score < 0.5 * whole.score
+    assert score_inside(told, CORNER.inside()) <= limit.score < told.score
+    assert (limit.area, limit.min_area_px, limit.goods) == (CORNER, 7, 12)
+
+
+def test_under_a_mask_a_part_that_taught_the_model_does_not_count(tmp_path: Path) -> None:
+    """What it scores as a stranger is known of the whole picture only."""
+    for seed in range(14):
+        save(tmp_path / f"{seed:03}.png", grey_picture(seed=seed))
+    first, *others = (sha256_of(path) for path in sorted(tmp_path.glob("*.png")))
+    drawn = from_goods(np.arange(20.0), 0.1).model_copy(update={"area": CORNER})
+    scale = CORNER.model_copy(update={"ignore": ()})
+    plan = fake_plan(("disc",))
+    with Detector(FakeRuntime(plan.map), plan) as detector:
+        limit = calibrate_folder(detector, tmp_path, "disc", 0.1, known={first: 9.0}, drawn=drawn)
+        assert (limit.goods, limit.taught, limit.left_out) == (13, 0, 1)
+        known = dict.fromkeys(others, 9.0)
+        with pytest.raises(InputError, match=r"13 more .* inside the area is not known: give"):
+            calibrate_folder(detector, tmp_path, "disc", 0.1, known=known, drawn=drawn)
+        no_mask = drawn.model_copy(update={"area": scale})
+        limit = calibrate_folder(detector, tmp_path, "disc", 0.1, known={first: 9.0}, drawn=no_mask)
+        assert (limit.taught, limit.area) == (1, scale)
+
+
+def test_pictures_of_another_size_than_the_area_are_refused(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", grey_picture(seed=0))
+    area = Area(width=128, height=64)
+    drawn = from_goods(np.arange(20.0), 0.1).model_copy(update={"area": area})
+    plan = fake_plan(("disc",))
+    with (
+        Detector(FakeRuntime(plan.map), plan) as detector,
+        pytest.raises(InputError, match=r"a\.png has 64 × 64 pixels, the area of disc is for 128"),
+    ):
+        calibrate_folder(detector, tmp_path, "disc", 0.1, drawn=drawn)

@@ -1,0 +1,151 @@
+"""What a mask does to scores and verdicts: the shipped bundle on simulated parts.
+
+    python benchmarks/masks.py [--parts 50]
+
+Makes the figures of docs/decisions/0022. A whole-picture mask has to leave every score as it is; a
+region of interest round a defect, its verdict; an ignored one, nothing of it.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import cv2
+import numpy as np
+
+from calibration.area import Area, score_inside
+from calibration.recipe import Threshold, read_recipe
+from calibration.thresholds import from_goods
+from engine.detector import Detector
+from engine.types import Mask, Prediction
+from inspector.camera.parts.render import FAMILIES, part_seed, render
+from inspector.demo.assets import RECIPE, cached_plan
+from inspector.pipeline.verdict import judge
+
+SIZE_PX = 256
+ROUND_PX = 24  # three places of the graph's map: what it averages over
+REPEATS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One part: what the model said of it, and where its defect is."""
+
+    prediction: Prediction
+    mask: Mask
+
+    @property
+    def score(self) -> float:
+        return self.prediction.score
+
+    @property
+    def peak(self) -> float:
+        return float(self.prediction.map.max())
+
+
+def looked_at(detector: Detector, product: str, parts: int) -> tuple[list[Seen], list[Seen]]:
+    """As many good parts as defective ones, the kinds of defect in turn."""
+    goods, bads = list[Seen](), list[Seen]()
+    kinds = list(FAMILIES[product].defects)
+    for i in range(2 * parts):
+        kind = kinds[i // 2 % len(kinds)] if i % 2 else None
+        part = render(product, SIZE_PX, part_seed("masks", 0, i), kind)
+        seen = Seen(detector.detect(part.image, product), part.mask)
+        (bads if kind else goods).append(seen)
+    return goods, bads
+
+
+def box(mask: Mask) -> tuple[tuple[int, int], ...]:
+    """A rectangle round a defect, with what the map blurs."""
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    last = SIZE_PX - 1
+    left, top = max(x - ROUND_PX, 0), max(y - ROUND_PX, 0)
+    right, bottom = min(x + width + ROUND_PX, last), min(y + height + ROUND_PX, last)
+    return ((left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def auroc(goods: Sequence[float], bads: Sequence[float]) -> float:
+    good, bad = np.array(goods), np.array(bads)[:, None]
+    return float((bad > good).mean() + (bad == good).mean() / 2)
+
+
+def row(product: str, goods: list[Seen], bads: list[Seen], limit: Threshold) -> str:
+    whole = np.ones((SIZE_PX, SIZE_PX), np.bool_)
+    changed = max(abs(score_inside(s.prediction, whole) - s.score) for s in goods + bads)
+    over = [s for s in bads if s.score > limit.score]
+    kept = sum(_score(s, roi=(box(s.mask),)) > limit.score for s in over)
+    left = sum(_score(s, ignore=(box(s.mask),)) > limit.score for s in over)
+    again = from_goods([s.peak for s in goods], 0.05).score
+    plain = from_goods([s.score for s in goods], 0.05).score
+    return (
+        f"| {product} | {changed:.0e} | {kept}/{len(over)} | {left}/{len(over)} | "
+        f"{sum(s.score > limit.score for s in goods)} → {sum(s.peak > limit.score for s in goods)} "
+        f"of {len(goods)} | {auroc([s.score for s in goods], [s.score for s in bads]):.3f} → "
+        f"{auroc([s.peak for s in goods], [s.peak for s in bads]):.3f} | "
+        f"{sum(s.score <= plain for s in bads)} → {sum(s.peak <= again for s in bads)} "
+        f"of {len(bads)} |"
+    )
+
+
+def _score(seen: Seen, **polygons: tuple[tuple[tuple[int, int], ...], ...]) -> float:
+    area = Area(width=SIZE_PX, height=SIZE_PX, **polygons)
+    return score_inside(seen.prediction, area.inside())
+
+
+def milliseconds(call: Callable[[], object]) -> float:
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - started) * 1e3)
+    return median(times)
+
+
+def speed(side_px: int) -> str:
+    """``judge`` on one map with two blobs in it, with and without a mask, and on a good one."""
+    rng = np.random.default_rng(0)
+    scores = cv2.GaussianBlur(rng.random((side_px, side_px), np.float32), (0, 0), 8)
+    scores[50:90, 60:120] += 2
+    scores[300:310, 200:290] += 1
+    limit = Threshold(score=0.9, map=0.9, interval=(0.8, 1), false_reject_rate=0.01, goods=99)
+    far = side_px - 10
+    area = Area(
+        width=side_px,
+        height=side_px,
+        roi=(((10, 10), (far, 10), (far, far), (10, far)),),
+        ignore=(((400, 20), (480, 20), (480, 90), (440, 140), (400, 90)),),
+    )
+    masked = limit.model_copy(update={"area": area})
+    bad, good = Prediction(1.5, scores, "disc", {}), Prediction(0.5, scores, "disc", {})
+    found = [
+        milliseconds(lambda p=p, t=t: judge(p, t)) for p in (bad, good) for t in (limit, masked)
+    ]
+    return (
+        f"judge, {side_px} px: NG {found[0]:.2f} ms, with a mask {found[1]:.2f} ms; "
+        f"OK {found[2]:.2f} ms, with a mask {found[3]:.2f} ms"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--parts", type=int, default=50, help="good ones a product, and as many bad"
+    )
+    parts = parser.parse_args().parts
+    recipe = read_recipe(RECIPE)
+    print(
+        "| product | change by a whole mask | NG kept inside | NG left where ignored | "
+        "goods over the shipped limit, score → peak | AUROC, score → peak | "
+        "missed at 5 % rejects, score → peak |\n|---|---|---|---|---|---|---|"
+    )
+    with Detector.open(cached_plan("openvino", "f32", print)) as detector:
+        for product in FAMILIES:
+            print(row(product, *looked_at(detector, product, parts), recipe.threshold(product)))
+    print(speed(512))
+    print(speed(2048))
+
+
+if __name__ == "__main__":
+    main()
