@@ -20,6 +20,7 @@ from inspector.db.connect import reading_engine
 from inspector.db.errors import explained
 from inspector.db.migrate import check_revision
 from inspector.db.people_tables import AuditRow
+from inspector.db.standing import Standing, fingerprint_of, noted, strangers
 from inspector.people.roles import Person
 from inspector.pipeline.loop import utc_now
 
@@ -109,17 +110,19 @@ class AuditLog:
 
 @dataclass(frozen=True, slots=True)
 class TrailCheck:
-    """What :func:`verify_trail` found; ``unguarded`` names triggers that are gone."""
+    """What :func:`verify_trail` found; ``unguarded`` names triggers that are gone, ``strangers``
+    accounts that are not as a whole trail has them."""
 
     walk: Walk
     unguarded: tuple[str, ...]
+    strangers: tuple[str, ...]
 
 
 GUARDS: Final = ("audit_is_a_chain", "audit_is_never_changed", "audit_is_never_removed")
 
 
 def verify_trail(path: Path, kept_head: str = GENESIS) -> TrailCheck:
-    """Read the whole trail of a database and check every entry, each byte of it.
+    """Read the whole trail of a database, check each byte of every entry, and the accounts by it.
 
     ``kept_head`` is a head that an earlier check gave and that was kept elsewhere: a trail whose
     end was cut off, or that was computed anew, does not pass it. :class:`DatabaseError` where the
@@ -127,7 +130,10 @@ def verify_trail(path: Path, kept_head: str = GENESIS) -> TrailCheck:
     """
     with reading(path) as connection:
         _take_any_bytes(connection)
-        return TrailCheck(walk(_entries(connection), kept_head), _unguarded(connection))
+        standings: dict[str, Standing] = {}
+        found = walk(noted(_entries(connection), standings), kept_head)
+        odd = strangers(standings, _accounts(connection)) if found.broken is None else ()
+        return TrailCheck(found, _unguarded(connection), odd)
 
 
 def read_trail(
@@ -163,6 +169,15 @@ def _entries(connection: Connection) -> Iterator[Entry]:
     query = select(AuditRow.__table__).order_by(AuditRow.number)
     for row in connection.execution_options(yield_per=1000).execute(query):
         yield _entry(row)
+
+
+def _accounts(connection: Connection) -> dict[str, Standing]:
+    """As they stand in the file, which may have been edited to hold anything."""
+    query = text("SELECT name, role, disabled, password_hash FROM user_account")
+    return {
+        str(name): Standing(str(role), bool(disabled), fingerprint_of(str(password_hash)))
+        for name, role, disabled, password_hash in connection.execute(query)
+    }
 
 
 def _entry(row: Row[tuple[object, ...]]) -> Entry:

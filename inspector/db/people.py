@@ -12,6 +12,7 @@ from inspector.db.audit import Action, AuditLog, Change
 from inspector.db.chain import Entry
 from inspector.db.changes import Changes
 from inspector.db.people_tables import UserRow
+from inspector.db.standing import PASSWORD, fingerprint_of, made_with, object_of
 from inspector.people.passwords import hash_password, is_password
 from inspector.people.roles import Permission, Person, Role
 from inspector.people.session import Session
@@ -100,7 +101,7 @@ def set_role(changes: Changes, session: Session, name: str, role: Role, reason: 
         _set(connection, account.name, role=role.value)
         _require_administrator(connection)
         return Change(
-            Action.ROLE_CHANGED, _object(account.name), account.role.value, role.value, reason
+            Action.ROLE_CHANGED, object_of(account.name), account.role.value, role.value, reason
         )
 
     return changes.make(session, Permission.MANAGE_PEOPLE, perform)
@@ -117,7 +118,7 @@ def set_disabled(
         _require_administrator(connection)
         action = Action.USER_DISABLED if disabled else Action.USER_ENABLED
         old, new = ("disabled" if off else "enabled" for off in (account.disabled, disabled))
-        return Change(action, _object(account.name), old, new, reason)
+        return Change(action, object_of(account.name), old, new, reason)
 
     return changes.make(session, Permission.MANAGE_PEOPLE, perform)
 
@@ -135,7 +136,8 @@ def set_password(
     def perform(connection: Connection) -> Change:
         account = _account(connection, wanted)
         _set(connection, account.name, password_hash=stored, failed_attempts=0, locked_until=None)
-        return Change(Action.PASSWORD_CHANGED, _object(account.name), reason=reason)
+        new = f"{PASSWORD}{fingerprint_of(stored)}"
+        return Change(Action.PASSWORD_CHANGED, object_of(account.name), new=new, reason=reason)
 
     return changes.make(session, permission, perform)
 
@@ -162,7 +164,7 @@ def _count_attempt(changes: Changes, name: str) -> Row[Any] | None:
 def _note_lock(changes: Changes, person: Person) -> None:
     with changes.transaction() as connection:
         change = Change(
-            Action.ACCOUNT_LOCKED, _object(person.name), reason=f"{FAILURES} wrong passwords"
+            Action.ACCOUNT_LOCKED, object_of(person.name), reason=f"{FAILURES} wrong passwords"
         )
         AuditLog(connection, changes.clock).append(person, change)
 
@@ -174,7 +176,9 @@ def _insert(
         raise InputError(f"There is an account {name} already: take another name.")
     row = {"name": name, "role": role.value, "password_hash": stored}
     connection.execute(insert(UserRow).values(row | {"failed_attempts": 0, "disabled": False}))
-    return Change(Action.USER_ADDED, _object(name), new=role.value, reason=reason)
+    return Change(
+        Action.USER_ADDED, object_of(name), new=made_with(role.value, stored), reason=reason
+    )
 
 
 def _account(connection: Connection, name: str) -> Account:
@@ -198,7 +202,3 @@ def _require_administrator(connection: Connection) -> None:
     active = UserRow.role == Role.ADMINISTRATOR.value, UserRow.disabled.is_(False)
     if not connection.scalar(select(func.count()).select_from(UserRow).where(*active)):
         raise InputError("This is the last administrator: make another one first.")
-
-
-def _object(name: str) -> str:
-    return f"user {name}"

@@ -55,7 +55,7 @@ def add(
         else:
             session = ask_session(changes, who)
             entry = people.add(changes, session, name, role, ask_new_password(name), reason)
-    typer.echo(f"{entry.object} is {entry.new} (audit entry {entry.number}).")
+    typer.echo(f"{entry.object} is {role} (audit entry {entry.number}).")
 
 
 @users.command("role")

@@ -22,6 +22,8 @@ def verify(
 ) -> None:
     """Check every byte of the audit trail; exit code 1 where an entry is not as it was written.
 
+    Accounts are held against it, too: a role or a password that it does not know is told.
+
     Whoever may write the file may also cut the trail's end off, or compute it anew from an edit
     on. Only --head tells: keep the head that is printed where he cannot write.
     """
@@ -37,6 +39,8 @@ def verify(
         wrong.append(f"entry {walk.broken.number} is broken: {walk.broken.what}")
     elif not walk.saw_head:
         wrong.append(f"its {walk.count} entries are whole, but the head {kept} is not among them")
+    if check.strangers:
+        wrong.append(f"accounts are not as it has them: {', '.join(check.strangers)}")
     if check.unguarded:
         wrong.append(f"triggers that guard it are gone: {', '.join(check.unguarded)}")
     if wrong:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, update
+from typer.testing import CliRunner
 
 from engine.types import AccessError, DatabaseError, InputError
 from inspector.db import people
@@ -16,6 +17,7 @@ from inspector.db.audit import Action, Change, read_trail, verify_trail
 from inspector.db.changes import Changes
 from inspector.db.log import InspectionLog
 from inspector.db.people_tables import UserRow
+from inspector.db.verify_cli import trail
 from inspector.people import passwords
 from inspector.people.roles import ALLOWED, Permission, Person, Role, require
 from inspector.people.session import Session
@@ -100,8 +102,17 @@ def test_two_ways_to_type_a_letter_are_one_password() -> None:
     assert passwords.is_password(stored, "zwo\u0308lf Mo\u0308wen am Meer")
 
 
-def test_nobody_has_no_password_and_takes_as_long() -> None:
+def test_nobody_has_no_password_and_takes_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Watched(PasswordHasher):
+        def verify(self, stored: str | bytes, password: str | bytes) -> bool:  # type: ignore[override]
+            asked.append(str(stored))
+            return super().verify(stored, password)
+
+    monkeypatch.setattr(passwords, "hasher", Watched)
     assert not passwords.is_password(None, WRONG)
+    assert asked == [passwords.NOBODY]
     assert not PasswordHasher().check_needs_rehash(passwords.NOBODY), "the profile has changed"
 
 
@@ -242,17 +253,48 @@ def test_what_an_administrator_does_is_in_the_trail(path: Path, changes: Changes
     people.set_disabled(changes, ada, "emil", False, "came back")
     people.set_password(changes, ada, "olga", "another of nine", "forgotten")
     shown = [
-        (entry.who, entry.action, entry.object, entry.old, entry.new, entry.reason)
+        (entry.who, entry.action, entry.object, entry.old, (entry.new or "")[:9], entry.reason)
         for entry in reversed(read_trail(path, limit=4))
     ]
     assert shown == [
         ("ada", "role_changed", "user olga", "operator", "engineer", "trained"),
         ("ada", "user_disabled", "user emil", "enabled", "disabled", "left"),
         ("ada", "user_enabled", "user emil", "disabled", "enabled", "came back"),
-        ("ada", "password_changed", "user olga", None, None, "forgotten"),
+        ("ada", "password_changed", "user olga", None, "password ", "forgotten"),
     ]
     assert verify_trail(path).walk.broken is None
     assert people.log_in(changes, "olga", "another of nine").role is Role.ENGINEER
+
+
+TAMPER = {
+    "ada": "UPDATE user_account SET password_hash ="
+    " (SELECT password_hash FROM user_account WHERE name = 'olga') WHERE name = 'ada'",
+    "emil": "UPDATE user_account SET disabled = 1 WHERE name = 'emil'",
+    "eve": "INSERT INTO user_account VALUES ('eve', 'operator', 'x', 0, NULL, 0)",
+    "olga": "UPDATE user_account SET role = 'administrator' WHERE name = 'olga'",
+}
+
+
+def test_accounts_are_as_the_trail_has_them(path: Path, changes: Changes) -> None:
+    ada = logged_in(changes, "ada")
+    people.set_role(changes, ada, "olga", Role.ENGINEER, "trained")
+    people.set_disabled(changes, ada, "emil", True, "left")
+    people.set_password(changes, ada, "olga", "another of nine", None)
+    assert verify_trail(path).strangers == ()
+    people.set_disabled(changes, ada, "emil", False, "came back")
+    fail(changes, 5)
+    assert verify_trail(path).strangers == ()
+
+
+@pytest.mark.parametrize("name", TAMPER)
+def test_an_account_changed_past_the_trail_is_found(path: Path, name: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(TAMPER[name])
+        connection.commit()
+    assert verify_trail(path).strangers == (name,)
+    said = CliRunner().invoke(trail, ["verify", str(path)])
+    assert said.exit_code == 1
+    assert f"accounts are not as it has them: {name}." in said.stdout
 
 
 def test_ones_own_password_is_ones_own_affair(changes: Changes) -> None:
