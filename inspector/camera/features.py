@@ -63,7 +63,7 @@ def set_feature(features: Mapping[str, Any], camera: str, name: str, value: Sett
     """Set a feature and read it back; :class:`InputError` says what the camera would take."""
     feature = features.get(name)
     if feature is None:
-        near = " or ".join(get_close_matches(name, features)) or "its manual"
+        near = alike(features, name) or "its manual"
         raise InputError(f"The camera {camera} has no feature {name}: see {near}.")
     if not is_writable(feature):
         if holds(features, name, value):
@@ -80,6 +80,12 @@ def set_feature(features: Mapping[str, Any], camera: str, name: str, value: Sett
             f"The camera {camera} made {feature.value} of {name} = {value}: "
             f"it takes {takes(feature)}."
         )
+
+
+def alike(features: Mapping[str, Any], name: str) -> str:
+    """What may have been meant by a feature that there is not: no registers, which have others."""
+    meant = [one for one, feature in features.items() if feature.node.is_feature()]
+    return " or ".join(get_close_matches(name, meant))
 
 
 def is_writable(feature: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from math import isclose
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 from genicam.genapi import EAccessMode, GenericException
 
 from engine.types import InputError
-from inspector.camera.features import READABLE, Setting, has, holds, offered, takes
+from inspector.camera.features import READABLE, Setting, alike, has, holds, offered, takes
 from inspector.camera.pixels import LAYOUTS
 from inspector.camera.trigger import TriggerSettings, trigger_features
 
@@ -128,7 +127,7 @@ def _unmet(
     """What the camera offers instead, or "" where it takes the value."""
     feature = features.get(name)
     if feature is None or feature.get_access_mode() == EAccessMode.NI:
-        near = " or ".join(get_close_matches(name, features))
+        near = alike(features, name)
         return f"no such feature{f': see {near}' if near else ''}"
     if not has(feature, "value"):
         return "a command, which cannot be set"

@@ -4,6 +4,7 @@ The producer that the genicam wheel ships knows no triggers. What is asked of a 
 tried on this description: its ranges, access modes, entries and selectors are GenApi's own work.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -125,8 +126,14 @@ class Registers(AbstractPort):
 def described(*parts: str) -> tuple[Any, Registers]:
     """The node map of a camera that consists of `parts`, and its registers."""
     port = Registers()
+    xml = "".join(parts)
+    features = re.findall(r'<(?:Enumeration|Integer|Float|Command) Name="(\w+)"', xml)
+    root = "".join(f"<pFeature>{name}</pFeature>" for name in features)
     nodes = NodeMap()
-    nodes.load_xml_from_string(f'{HEAD}{"".join(parts)}<Port Name="Device"/></RegisterDescription>')
+    nodes.load_xml_from_string(
+        f'{HEAD}<Category Name="Root">{root}</Category>{xml}<Port Name="Device"/>'
+        "</RegisterDescription>"
+    )
     nodes.connect(port, "Device")
     port.nodes = nodes  # features do not keep their node map alive
     return nodes, port
