@@ -85,7 +85,8 @@ def test_pressing_stop_after_the_end_changes_nothing() -> None:
 
 def test_a_known_failure_is_latched_until_acknowledged() -> None:
     failure = MissingError("The camera A2 does not answer: check its cable.")
-    worker = worker_of(ScriptedSession([Verdict.OK], failure))
+    session = ScriptedSession([Verdict.OK], failure)
+    worker = worker_of(session)
     worker.start()
     assert worker.join(5)
     assert worker.state is LineState.FAILED
