@@ -6,6 +6,8 @@ meanwhile, whatever the busy timeout. No memory map: an I/O error must be an err
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +36,19 @@ def reading_engine(path: Path, *, busy_ms: int = BUSY_MS) -> Engine:
     engine = _engine(path, "ro", "BEGIN")
     _set_on_connect(engine, path, {"busy_timeout": busy_ms, "query_only": 1, **COMMON})
     return engine
+
+
+@contextmanager
+def foreign_keys_off(connection: Connection, path: Path) -> Iterator[None]:
+    """For a migration, which may copy a table and drop the first; SQLite takes this outside of a
+    transaction alone. The migration looks itself that no key was broken."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    set_and_read_back(driver, path, "foreign_keys", 0)
+    try:
+        yield
+    finally:
+        set_and_read_back(driver, path, "foreign_keys", 1)
 
 
 def _engine(path: Path, mode: str, begin: str) -> Engine:

@@ -7,32 +7,40 @@ program's schema; it never writes.
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import ColumnElement, Engine, and_, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Engine, ScalarSelect, Select, and_, func, select, true, tuple_
 from sqlalchemy.orm import Session, selectinload
 
-from engine.types import DatabaseError
-from inspector.db.connect import BUSY_MS, reading_engine
+from inspector.db.connect import BUSY_MS
 from inspector.db.errors import explained
-from inspector.db.migrate import check_revision
-from inspector.db.tables import DefectRow, InspectionRow
+from inspector.db.reading import reading
+from inspector.db.side_tables import ReviewRow
+from inspector.db.tables import DefectRow, InspectionRow, ProductRow
 from inspector.pipeline.inspection import Alarm, Reason, Region, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    """What to show; None shows all. ``since`` is inclusive, ``until`` exclusive, both with zone."""
+    """What to show; None shows all. ``since`` is inclusive, ``until`` exclusive, both with zone.
+
+    ``part``, ``lot`` and ``serial`` are exact; ``alarmed`` asks for parts beside which something
+    else went wrong (a picture not saved), or for those without.
+    """
 
     verdict: Verdict | None = None
     product: str | None = None
     reason: Reason | None = None
     since: datetime | None = None
     until: datetime | None = None
+    part: str | None = None
+    lot: str | None = None
+    serial: str | None = None
+    alarmed: bool | None = None
 
 
 EVERYTHING = HistoryFilter()
@@ -61,6 +69,19 @@ class Record:
     pictures: Mapping[str, Path]
     truth_defect: str | None
     regions: tuple[Region, ...]
+    part: str | None = None
+    lot: str | None = None
+    serial: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParetoBar:
+    """How many parts of a product were rejected for one reason; FAULT counts against the station's
+    availability, not the product's yield, and has other reasons than NG."""
+
+    product: str | None
+    reason: Reason
+    parts: int
 
 
 class History:
@@ -75,14 +96,7 @@ class History:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        if not self._path.is_file():
-            raise DatabaseError(f"There is no database at {self._path}: run the station first.")
-        with ExitStack() as stack, explained(self._path):
-            self._engine: Engine = reading_engine(self._path, busy_ms=self._busy_ms)
-            stack.callback(self._engine.dispose)
-            with self._engine.begin() as connection:
-                check_revision(connection, self._path)
-            self._stack = stack.pop_all()
+        self._engine: Engine = self._stack.enter_context(reading(self._path, self._busy_ms))
         return self
 
     def __exit__(
@@ -98,14 +112,8 @@ class History:
     ) -> tuple[Record, ...]:
         """Up to ``limit`` records, newest first; ``before`` is the id of the last one seen."""
         with explained(self._path), Session(self._engine) as session:
-            query = (
-                select(InspectionRow)
-                .where(_matches(wanted), _is_before(session, before))
-                .order_by(InspectionRow.inspected_at.desc(), InspectionRow.id.desc())
-                .limit(limit)
-                .options(selectinload(InspectionRow.defects))
-            )
-            return tuple(_record(row) for row in session.scalars(query))
+            key = None if before is None else _key(session, before)
+            return tuple(_record(row) for row in session.scalars(page_query(wanted, key, limit)))
 
     def counts(self, wanted: HistoryFilter = EVERYTHING) -> Mapping[Verdict, int]:
         """How many inspections of each verdict, zeros included."""
@@ -116,17 +124,52 @@ class History:
 
     def products(self) -> tuple[str, ...]:
         """Every product that was ever inspected, by name: the choices of a filter."""
-        column = InspectionRow.product
         with explained(self._path), Session(self._engine) as session:
-            found = session.scalars(select(column).where(column.is_not(None)).distinct())
-            return tuple(sorted(name for name in found if name is not None))
+            return tuple(sorted(session.scalars(select(ProductRow.name))))
+
+    def pareto(self, since: datetime, until: datetime) -> tuple[ParetoBar, ...]:
+        """Rejected parts by product and reason, the most first, from ``since`` up to ``until``.
+
+        Left out are those that a person has called OK since: an overridden call is no defect.
+        """
+        row = InspectionRow
+        rejected = row.verdict.in_([Verdict.NG, Verdict.FAULT])
+        within = (row.inspected_at >= since, row.inspected_at < until)
+        parts = func.count()
+        query = (
+            select(row.product, row.reason, parts)
+            .where(rejected, *within, _last_word().is_distinct_from(Verdict.OK))
+            .group_by(row.product, row.reason)
+            .order_by(parts.desc(), row.product, row.reason)
+        )
+        with explained(self._path), Session(self._engine) as session:
+            found = session.execute(query).all()
+        return tuple(
+            ParetoBar(product, Reason(reason), n) for product, reason, n in found if reason
+        )
+
+
+def _last_word() -> ScalarSelect[str]:
+    """What was said last in review of an inspection; NULL where nothing was."""
+    return (
+        select(ReviewRow.verdict)
+        .where(ReviewRow.inspection_id == InspectionRow.id)
+        .order_by(ReviewRow.at.desc(), ReviewRow.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def _matches(wanted: HistoryFilter) -> ColumnElement[bool]:
     row = InspectionRow
     conditions: list[ColumnElement[bool]] = [true()]
-    equal = {row.verdict: wanted.verdict, row.product: wanted.product, row.reason: wanted.reason}
+    names = ("verdict", "product", "reason", "part", "lot", "serial")
+    equal = {getattr(row, name): getattr(wanted, name) for name in names}
     conditions += [column == value for column, value in equal.items() if value is not None]
+    if wanted.verdict not in (None, Verdict.OK):
+        conditions.append(row.reason.is_not(None))  # as a CHECK has it; opens the rejects' index
+    if wanted.alarmed is not None:
+        conditions.append(row.alarm.is_not(None) if wanted.alarmed else row.alarm.is_(None))
     if wanted.since is not None:
         conditions.append(row.inspected_at >= wanted.since)
     if wanted.until is not None:
@@ -134,13 +177,30 @@ def _matches(wanted: HistoryFilter) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def _is_before(session: Session, inspection_id: str | None) -> ColumnElement[bool]:
-    """Older than a record, in the order of the pages."""
-    if inspection_id is None:
-        return true()
+def page_query(
+    wanted: HistoryFilter, before: tuple[datetime, str] | None, limit: int
+) -> Select[InspectionRow]:
+    """Newest first; ``before`` is time and id of the last one seen.
+
+    That lies before ``until``, which is then left out: said twice, SQLite takes it for twice as
+    choosy, and reads all of a product's good parts to find its few rejects.
+    """
+    key = (InspectionRow.inspected_at, InspectionRow.id)
+    older = true() if before is None else tuple_(*key) < before
+    if before is not None and wanted.until is not None and before[0] < wanted.until:
+        wanted = replace(wanted, until=None)
+    return (
+        select(InspectionRow)
+        .where(_matches(wanted), older)
+        .order_by(*(column.desc() for column in key))
+        .limit(limit)
+        .options(selectinload(InspectionRow.defects))
+    )
+
+
+def _key(session: Session, inspection_id: str) -> tuple[datetime, str]:
     last = session.get_one(InspectionRow, inspection_id)
-    key = tuple_(InspectionRow.inspected_at, InspectionRow.id)
-    return key < (last.inspected_at, last.id)
+    return last.inspected_at, last.id
 
 
 def _record(row: InspectionRow) -> Record:
@@ -165,9 +225,12 @@ def _record(row: InspectionRow) -> Record:
         pictures={name: Path(path) for name, path in names.items() if path is not None},
         truth_defect=row.truth_defect,
         regions=tuple(_region(defect) for defect in row.defects),
+        part=row.part,
+        lot=row.lot,
+        serial=row.serial,
     )
 
 
 def _region(row: DefectRow) -> Region:
     contour = tuple((x, y) for x, y in row.contour)
-    return Region(row.x, row.y, row.width, row.height, row.area_px, row.peak, contour)
+    return Region(row.x, row.y, row.width, row.height, row.area_px, row.peak, contour, row.area_mm2)

@@ -29,45 +29,72 @@ def check_integrity(connection: Connection, path: Path) -> None:
         )
 
 
-def migrate(connection: Connection, path: Path, scripts: str = SHIPPED) -> None:
-    """Bring the schema to the newest revision, all or nothing, on a connection in a transaction.
+def migrate(connection: Connection, path: Path, scripts: str = SHIPPED) -> str | None:
+    """Bring the schema to the newest revision, all or nothing, on a connection in a transaction
+    that was begun with ``foreign_keys_off``. Returns the revision found, None for an empty file.
 
     :class:`DatabaseError` if the file belongs to another program or to a newer one of ours.
     """
-    config = _config(connection, scripts)
-    found, newest = revision(connection, path, config), _newest(config)
+    found, newest = find_revision(connection, str(path), scripts), newest_revision(scripts)
     if found == newest:
-        return
+        return found
     if found is not None:
-        back_up(path, path.with_name(f"{path.stem}.before-{newest}{path.suffix}"))
-    command.upgrade(config, "head")
+        back_up(path, before_migration(path, newest))
+    upgrade(connection, scripts)
+    check_foreign_keys(connection, path)
+    return found
+
+
+def before_migration(path: Path, revision: str) -> Path:
+    """Where the copy lies that is made before a database is brought to ``revision``."""
+    return path.with_name(f"{path.stem}.before-{revision}{path.suffix}")
+
+
+def upgrade(connection: Connection, scripts: str = SHIPPED) -> None:
+    """Run the migrations that are missing, on SQLite or PostgreSQL."""
+    command.upgrade(_config(connection, scripts), "head")
+
+
+def check_foreign_keys(connection: Connection, path: Path) -> None:
+    """:class:`DatabaseError` where a row names another that is not there."""
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise DatabaseError(
+            f"The database {path} is damaged (a row of {broken[0]} names a row of {broken[2]} that "
+            "is not there): restore a backup, or move it away to begin a new one."
+        )
 
 
 def check_revision(connection: Connection, path: Path, scripts: str = SHIPPED) -> None:
     """For a reader, who may not migrate: :class:`DatabaseError` unless the schema is ours."""
-    config = _config(connection, scripts)
-    found = revision(connection, path, config)
-    if found != _newest(config):
+    if find_revision(connection, str(path), scripts) != newest_revision(scripts):
         raise DatabaseError(
             f"The database {path} is of an older version of this program: "
             "run the station on it once to bring it up to date."
         )
 
 
-def revision(connection: Connection, path: Path, config: Config) -> str | None:
-    """The schema's revision, None for an empty file; refuses what is not ours or too new."""
+def find_revision(connection: Connection, name: str, scripts: str = SHIPPED) -> str | None:
+    """The schema's revision, None for an empty database; refuses what is not ours or too new."""
     found = MigrationContext.configure(connection).get_current_revision()
     if found is None and inspect(connection).get_table_names():
         raise DatabaseError(
-            f"The database {path} belongs to another program: name another file for the station."
+            f"The database {name} belongs to another program: name another one for the station."
         )
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    known = {script.revision for script in ScriptDirectory(scripts).walk_revisions()}
     if found is not None and found not in known:
         raise DatabaseError(
-            f"The database {path} was written by a newer version of this program "
-            f"(schema {found}): update the program, or name another file."
+            f"The database {name} was written by a newer version of this program "
+            f"(schema {found}): update the program, or name another one."
         )
     return found
+
+
+def newest_revision(scripts: str = SHIPPED) -> str:
+    """The schema of this program."""
+    newest = ScriptDirectory(scripts).get_current_head()
+    assert newest is not None  # the first table is a migration
+    return newest
 
 
 def back_up(path: Path, target: Path) -> None:
@@ -88,9 +115,3 @@ def _config(connection: Connection, scripts: str) -> Config:
     config.set_main_option("script_location", scripts.replace("%", "%%"))  # configparser's escape
     config.attributes["connection"] = connection
     return config
-
-
-def _newest(config: Config) -> str:
-    newest = ScriptDirectory.from_config(config).get_current_head()
-    assert newest is not None  # the first table is a migration
-    return newest

@@ -35,4 +35,4 @@ def read_recorded(path: Path, inspection_id: str) -> Recorded:
 
 def _region(row: DefectRow) -> Region:
     contour = tuple((x, y) for x, y in row.contour)
-    return Region(row.x, row.y, row.width, row.height, row.area_px, row.peak, contour)
+    return Region(row.x, row.y, row.width, row.height, row.area_px, row.peak, contour, row.area_mm2)

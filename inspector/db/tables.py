@@ -1,13 +1,27 @@
-"""The tables, as they stand after the newest migration. Nothing outside ``inspector.db`` sees them.
+"""The tables of parts, as they stand after the newest migration. What stands beside the parts
+(reviews, events, outbox) is in :mod:`inspector.db.side_tables`. Nothing outside ``inspector.db``
+sees either.
 
-An inspection's row holds what is needed to replay it: the run names bundle, plan and recipe by
-hash, the row the raw score and the thresholds it met. Enums are text with CHECK. Times are UTC.
+All that is needed to replay an inspection is reached from its row: the run names camera, bundle,
+plan and recipe version, the row the raw score and the thresholds it met. What stays the same from
+start to stop is kept once, in the run: ten million inspections have to stay narrow. Enums are text
+with CHECK. Times are UTC. Hashes are SHA-256 in hex and are keys, so that the rows of many stations
+meet in one database without being numbered anew.
 """
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, DateTime, Dialect, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy import types as sql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -34,8 +48,76 @@ class Base(DeclarativeBase):
         datetime: UtcTime,
         float: sql.Double,
         dict[str, float]: sql.JSON,
+        dict[str, Any]: sql.JSON,
         list[list[int]]: sql.JSON,
     }
+
+
+def only_where(condition: str) -> dict[str, Any]:
+    """Make an index hold these rows alone: what few rows have costs the others nothing."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+class StationRow(Base):
+    """A station by the name its settings give it."""
+
+    __tablename__ = "station"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    first_seen_at: Mapped[datetime]
+
+
+class CameraRow(Base):
+    """A camera of a station, by its own name; how it was set up is the run's ``camera_spec``."""
+
+    __tablename__ = "camera"
+
+    station: Mapped[str] = mapped_column(ForeignKey("station.name"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    first_seen_at: Mapped[datetime]
+
+
+class ProductRow(Base):
+    """A product that was inspected: the choices of a filter, without reading every row."""
+
+    __tablename__ = "product"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    first_seen_at: Mapped[datetime]
+
+
+class BundleRow(Base):
+    """A model as it was exported; ``name`` is NULL where only runs of an old program used it."""
+
+    __tablename__ = "bundle"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str | None]
+    first_seen_at: Mapped[datetime]
+
+
+class PlanRow(Base):
+    """A bundle built for one machine."""
+
+    __tablename__ = "plan"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    bundle_sha256: Mapped[str] = mapped_column(ForeignKey("bundle.sha256"))
+    first_seen_at: Mapped[datetime]
+
+
+class RecipeVersionRow(Base):
+    """A recipe as it was used; any change makes another version.
+
+    ``recipe`` is the JSON text whose UTF-8 bytes have this hash, kept as it is so that anybody can
+    hash it again; NULL where only runs of an old program used it.
+    """
+
+    __tablename__ = "recipe_version"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    recipe: Mapped[str | None]
+    first_seen_at: Mapped[datetime]
 
 
 class RunRow(Base):
@@ -46,20 +128,36 @@ class RunRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    station: Mapped[str]
+    station: Mapped[str] = mapped_column(ForeignKey("station.name", name="run_station"))
     camera: Mapped[str]
-    bundle_sha256: Mapped[str]
-    plan_sha256: Mapped[str]
-    recipe_sha256: Mapped[str]
+    camera_spec: Mapped[str | None]
+    bundle_sha256: Mapped[str] = mapped_column(ForeignKey("bundle.sha256", name="run_bundle"))
+    plan_sha256: Mapped[str] = mapped_column(ForeignKey("plan.sha256", name="run_plan"))
+    plan_path: Mapped[str | None]
+    recipe_sha256: Mapped[str] = mapped_column(
+        ForeignKey("recipe_version.sha256", name="run_recipe")
+    )
     settings_sha256: Mapped[str]
     runtime: Mapped[str]
     precision: Mapped[str]
     steps: Mapped[int]
     program_version: Mapped[str]
+    shift: Mapped[str | None]
+    lot: Mapped[str | None]
+
+    __table_args__: Any = (
+        ForeignKeyConstraint(
+            ["station", "camera"], ["camera.station", "camera.name"], name="run_camera"
+        ),
+    )
 
 
 class InspectionRow(Base):
-    """One trigger. A score that is no number (NaN) is NULL here: SQLite has no NaN."""
+    """One trigger. A score that is no number (NaN) is NULL here: SQLite has no NaN.
+
+    ``product`` is a name in the table of products without being a foreign key: SQLite could add
+    one only by copying the whole table, hours of a large station's morning for a name.
+    """
 
     __tablename__ = "inspection"
 
@@ -70,6 +168,9 @@ class InspectionRow(Base):
     lost_before: Mapped[int]
     source: Mapped[str]
     product: Mapped[str | None]
+    part: Mapped[str | None]
+    lot: Mapped[str | None]
+    serial: Mapped[str | None]
     verdict: Mapped[str]
     reason: Mapped[str | None]
     alarm: Mapped[str | None]
@@ -99,12 +200,31 @@ class InspectionRow(Base):
         Index("inspection_by_time", "inspected_at", "id"),
         Index("inspection_by_verdict", "verdict", "inspected_at", "id"),
         Index("inspection_by_product", "product", "inspected_at", "id"),
-        Index("inspection_by_reason", "reason", "inspected_at", "id"),
+        *(
+            Index(
+                f"inspection_by_{name}",
+                name,
+                "inspected_at",
+                "id",
+                **only_where(f"{name} IS NOT NULL"),
+            )
+            for name in ("reason", "part", "lot", "serial")
+        ),
+        # A product's few rejects lie far apart among its good parts.
+        Index(
+            "inspection_by_reject",
+            *("product", "verdict", "inspected_at", "id"),
+            **only_where("reason IS NOT NULL"),
+        ),
+        Index("inspection_by_alarm", "inspected_at", "id", **only_where("alarm IS NOT NULL")),
     )
 
 
 class DefectRow(Base):
-    """One region of an NG part, in pixels of its picture; ``rank`` 0 has the highest peak."""
+    """One region of an NG part, in pixels of its picture; ``rank`` 0 has the highest peak.
+
+    ``area_mm2`` is NULL where the station is not calibrated.
+    """
 
     __tablename__ = "defect"
 
@@ -115,5 +235,6 @@ class DefectRow(Base):
     width: Mapped[int]
     height: Mapped[int]
     area_px: Mapped[int]
+    area_mm2: Mapped[float | None]
     peak: Mapped[float]
     contour: Mapped[list[list[int]]]

@@ -9,22 +9,23 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint, inspect
 
 from engine.types import DatabaseError
-from inspector.db.connect import writing_engine
+from inspector.db.connect import foreign_keys_off, writing_engine
 from inspector.db.errors import explained
 from inspector.db.history import History
 from inspector.db.log import InspectionLog, writing
-from inspector.db.migrate import SHIPPED, check_revision, migrate
+from inspector.db.migrate import SHIPPED, check_revision, migrate, newest_revision
 from inspector.db.tables import Base
 from tests.inspector.db_parts import inspection, run_info
 
-NEWEST = max(script.stem[1:5] for script in Path(SHIPPED, "versions").glob("r*.py"))
-NEXT = f"""
+NOW = newest_revision()
+NEXT = f"{int(NOW) + 1:04d}"
+ONE_MORE = f"""
 from alembic import op
 import sqlalchemy as sa
-revision, down_revision = "next", "{NEWEST}"
+revision, down_revision = "{NEXT}", "{NOW}"
 
 def upgrade():
-    op.add_column("run", sa.Column("spare", sa.String()))
+    op.add_column("run", sa.Column("weather", sa.String()))
 """
 
 
@@ -49,7 +50,11 @@ def newer_scripts(folder: Path, text: str) -> str:
 def migrate_to(path: Path, scripts: str) -> None:
     engine = writing_engine(path)
     try:
-        with engine.begin() as connection:
+        with (
+            engine.connect() as connection,
+            foreign_keys_off(connection, path),
+            connection.begin(),
+        ):
             migrate(connection, path, scripts)
     finally:
         engine.dispose()
@@ -90,30 +95,30 @@ def test_opening_again_changes_nothing_and_backs_nothing_up(path: Path) -> None:
 
 
 def test_a_migration_leaves_a_verified_copy_of_what_was(path: Path, tmp_path: Path) -> None:
-    migrate_to(path, newer_scripts(tmp_path, NEXT))
+    migrate_to(path, newer_scripts(tmp_path, ONE_MORE))
 
-    assert rows(path, "SELECT spare, count(*) FROM run") == [(None, 1)]
-    backup = path.with_name("station.before-next.sqlite")
-    assert rows(backup, "SELECT version_num FROM alembic_version") == [(NEWEST,)]
+    assert rows(path, "SELECT weather, count(*) FROM run") == [(None, 1)]
+    backup = path.with_name(f"station.before-{NEXT}.sqlite")
+    assert rows(backup, "SELECT version_num FROM alembic_version") == [(NOW,)]
     assert rows(backup, "SELECT count(*) FROM inspection") == [(3,)]
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(path: Path, tmp_path: Path) -> None:
-    failing = NEXT + "    raise ZeroDivisionError\n"
+    failing = ONE_MORE + "    raise ZeroDivisionError\n"
 
     with pytest.raises(ZeroDivisionError):
         migrate_to(path, newer_scripts(tmp_path, failing))
 
-    assert rows(path, "SELECT version_num FROM alembic_version") == [(NEWEST,)]
+    assert rows(path, "SELECT version_num FROM alembic_version") == [(NOW,)]
     with pytest.raises(sqlite3.OperationalError, match="no such column"):
-        rows(path, "SELECT spare FROM run")
+        rows(path, "SELECT weather FROM run")
 
 
 def test_a_newer_database_is_refused_by_writer_and_reader(path: Path, tmp_path: Path) -> None:
-    migrate_to(path, newer_scripts(tmp_path, NEXT))
+    migrate_to(path, newer_scripts(tmp_path, ONE_MORE))
     before = path.read_bytes()
 
-    with pytest.raises(DatabaseError, match=r"newer version .*schema next.*: update"):
+    with pytest.raises(DatabaseError, match=rf"newer version .*schema {NEXT}.*: update"):
         InspectionLog(path, run_info("run-2")).__enter__()
     with pytest.raises(DatabaseError, match="newer version"):
         History(path).__enter__()
@@ -121,7 +126,7 @@ def test_a_newer_database_is_refused_by_writer_and_reader(path: Path, tmp_path: 
 
 
 def test_a_reader_refuses_an_older_database(path: Path, tmp_path: Path) -> None:
-    scripts = newer_scripts(tmp_path, NEXT)
+    scripts = newer_scripts(tmp_path, ONE_MORE)
     with writing(path) as connection, pytest.raises(DatabaseError, match="older version"):
         check_revision(connection, path, scripts)
 

@@ -6,7 +6,7 @@ the database as it was.
 
 from alembic import context
 
-from inspector.db import people_tables  # noqa: F401 — its tables stand in the metadata, too
+from inspector.db import people_tables, side_tables  # noqa: F401 — they tell Base of their tables
 from inspector.db.tables import Base
 
 context.configure(

@@ -1,0 +1,116 @@
+"""The one writer of a database: a thread of its own with the only connection that writes.
+
+SQLite 3.7.0 to 3.51.2 can lose pages when one connection restarts the write-ahead log while
+another checkpoints it, so all that a station writes passes through here, whoever asks: inspections,
+events, the outbox. Who calls :meth:`Writer.transact` waits for the commit; who reports an event
+does not wait. An event rides in the next transaction; where none is on its way it gets one at once,
+so that a camera's loss is on disk although no part comes after it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import Connection, insert
+
+from inspector.db.connect import BUSY_MS, foreign_keys_off, writing_engine
+from inspector.db.errors import explained
+from inspector.db.migrate import check_integrity, migrate
+from inspector.db.side_tables import EventRow
+from inspector.pipeline.events import StationEvent
+
+T = TypeVar("T")
+
+
+class Writer:
+    """Opens a database for writing, made or migrated where needed; any thread may use it.
+
+    Each fault of the world (locked, full, damaged, newer) is a :class:`engine.types.DatabaseError`.
+    """
+
+    def __init__(self, path: Path, *, busy_ms: int = BUSY_MS) -> None:
+        self._path = path
+        self._busy_ms = busy_ms
+        self._events: deque[dict[str, Any]] = deque()
+        self._connected = ExitStack()  # the thread's own
+        self._thread: ThreadPoolExecutor
+
+    def __enter__(self) -> Self:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
+        try:
+            self._thread.submit(self._open).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._thread:
+            self._thread.submit(self._close).result()
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Do ``work`` in one transaction and wait for its commit; an error rolls it back."""
+        return self._thread.submit(self._transact, work).result()
+
+    def event(self, event: StationEvent, run_id: str | None = None) -> None:
+        """Keep an event; neither waits nor fails. What the disk refuses now is tried again with
+        each later transaction, which fails with it."""
+        self._events.append(
+            {
+                "run_id": run_id,
+                "at": event.at,
+                "code": event.code,
+                "severity": event.severity.name,
+                "text": event.text,
+                "details": dict(event.details),
+            }
+        )
+        self._thread.submit(self._write_events)
+
+    def _open(self) -> None:
+        with ExitStack() as stack, explained(self._path):
+            self._connection = stack.enter_context(writing(self._path, self._busy_ms))
+            self._connected = stack.pop_all()
+
+    def _close(self) -> None:
+        with self._connected:
+            self._write_events()
+
+    def _write_events(self) -> None:
+        """All that wait, unless a transaction has taken them along meanwhile."""
+        if self._events:
+            self._transact(lambda connection: None)
+
+    def _transact(self, work: Callable[[Connection], T]) -> T:
+        riding = list(self._events)
+        with explained(self._path), self._connection.begin():
+            if riding:
+                self._connection.execute(insert(EventRow), riding)
+            result = work(self._connection)
+        for _ in riding:  # only now: what was rolled back still waits
+            self._events.popleft()
+        return result
+
+
+@contextmanager
+def writing(path: Path, busy_ms: int = BUSY_MS) -> Iterator[Connection]:
+    """The writer's connection to a database that is sound and of this program's schema."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = writing_engine(path, busy_ms=busy_ms)
+    try:
+        with engine.connect() as connection:
+            with foreign_keys_off(connection, path), connection.begin():
+                check_integrity(connection, path)
+                migrate(connection, path)
+            yield connection
+    finally:
+        engine.dispose()
