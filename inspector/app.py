@@ -100,13 +100,18 @@ def station(
     frames: Annotated[int | None, typer.Option(help="End after so many frames.", min=1)] = None,
 ) -> None:
     """Run a station: its camera, its plan, its recipe, its database; with a window or without."""
-    session = StationSession(read_settings(settings), frames)
-    if not headless:
-        raise typer.Exit(run_windowed(session))
+    with StationSession(read_settings(settings), frames) as session:
+        status = _run_headless(session) if headless else run_windowed(session)
+    if status:
+        raise typer.Exit(status)
+
+
+def _run_headless(session: StationSession) -> int:
     try:
         run_headless(session, NoScreen())
     finally:  # after Ctrl+C, too: it is how a station without an end is ended
         _say_counts(session)
+    return 0
 
 
 def _say_counts(session: StationSession) -> None:

@@ -197,6 +197,7 @@ class StationSettings(BaseModel):
 
     ``camera`` is a spec as ``open_camera`` takes it ("sim:…", "folder:PATH", "genicam:SERIAL");
     ``product`` may be left out where the camera names it; ``out`` holds database and pictures;
+    ``shift`` and ``lot`` are written into the run, and into parts that name no lot of their own;
     ``grab_deadline_ms`` bounds the grab, ``deadline_ms`` the whole way from trigger to verdict;
     ``threads`` are the runtime's. One of ``trusted_keys``, public ones, has to have signed the
     bundle that the plan was built from, if there are any.
@@ -210,6 +211,8 @@ class StationSettings(BaseModel):
     recipe: Path
     out: Path
     product: str | None = None
+    shift: Annotated[str, Field(min_length=1)] | None = None
+    lot: Annotated[str, Field(min_length=1)] | None = None
     pictures: PictureSettings = PictureSettings()
     part: PartSettings | None = None
     log: LogSettings = LogSettings()

@@ -4,50 +4,56 @@ The only place, beside the command line, where concrete classes are chosen; and 
 say of themselves becomes the station's one state.
 """
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Final, Self
 
 from calibration.recipe import Recipe, read_recipe, require_fit
 from engine.detector import Detector
 from engine.manifest import PlanManifest
 from engine.plan import read_plan
 from engine.sealed import require_unsealed
-from engine.types import DatabaseError, InferenceError, KnownError
+from engine.types import DatabaseError, InferenceError, InputError, KnownError
 from inspector.camera.address import without_password
+from inspector.camera.base import Frame
+from inspector.camera.codes import identified
 from inspector.camera.keeper import Link, LinkChange
 from inspector.camera.supervised import SupervisedCamera
 from inspector.db.log import InspectionLog, RunInfo
+from inspector.db.writer import Writer
+from inspector.line.frames import frame_of, refused_frame
+from inspector.line.signals import Trigger
+from inspector.monitor.pulse import watched
 from inspector.pipeline.control import Control, RunState
 from inspector.pipeline.counters import Counters
 from inspector.pipeline.event_queue import EventQueue
+from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.frame_checks import FrameLimits
 from inspector.pipeline.ids import uuid7_ids
 from inspector.pipeline.inspection import Inspection
 from inspector.pipeline.latched import ErrorCode
-from inspector.pipeline.loop import inspect
+from inspector.pipeline.loop import inspect, utc_now
 from inspector.pipeline.pictures import PictureSink
 from inspector.pipeline.readiness import Check, Precondition
 from inspector.pipeline.sinks import Sink, run
 from inspector.pipeline.state import Event, State
 from inspector.pipeline.station_state import StationState
-from inspector.settings import StationSettings, settings_sha256
+from inspector.settings import ModbusSettings, StationSettings, settings_sha256
+from inspector.surroundings import Surroundings
 from inspector.watch import Watch
 
 if TYPE_CHECKING:
-    from inspector.ui.session import Health, StatusItem
+    from inspector.ui.session import StatusItem
 
 DATABASE = "inspections.sqlite"
-LOW_DISK_BYTES = 2 * 2**30
+PATIENCE_MS = 2_000.0  # with the picture of a trigger, where the settings have no grab_deadline_ms
 LEAST_FREE_BYTES = 16 * 2**20  # below, a row may not fit any more
-SILENT_S = 10.0  # without a picture for so long, a camera is not called well
 
 
 OPENED: Final = (
@@ -83,15 +89,29 @@ class StationSession:
         self.plan = read_plan(settings.plan, settings.trusted_keys).manifest
         self._recipe = read_recipe(settings.recipe)
         check_fit(settings, self.plan, self._recipe)
-        self._frames = frames
+        self._most = frames
         self.title, self.repeatable = settings.name, repeatable
         self.counters = Counters()
         self.events = EventQueue()
         self.state = StationState(self.events)
+        self._round = Surroundings(settings, self.state, self.events, self._recipe.products)
         # Written by the run's thread alone, read by whoever asks for the status.
         self._clock = clock
         self._camera: SupervisedCamera | None = None
         self._last_picture: float | None = None
+
+    def __enter__(self) -> Self:
+        """Open what stands round the station. Without it a session runs, and tells nobody."""
+        self._round.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._round.__exit__(kind, error, trace)
 
     @property
     def database(self) -> Path:
@@ -104,10 +124,10 @@ class StationSession:
         with what went wrong, latched, where the run ends by it.
         """
         self.counters, new_id = Counters(), uuid7_ids()
-        with self._ended_in_a_state(), self._opened(control) as (detector, camera):
-            detector.warm_up()
+        run_id = new_id()
+        with self._ended_in_a_state(), self._opened(control, run_id) as (detector, camera, writer):
             inspections = inspect(
-                islice(control.gate(camera.frames()), self._frames),
+                self._frames(control, camera),
                 detector,
                 self._recipe,
                 triggered=camera.triggered,
@@ -116,57 +136,59 @@ class StationSession:
                 limits=FrameLimits(grab_deadline_ms=self.settings.grab_deadline_ms),
                 deadline_ms=self.settings.deadline_ms,
             )
-            info = self._run_info(new_id(), camera.name, detector)
-            with Watch(partial(self._look, control)):
-                run(self._executed(inspections), self._sinks(info, screen))
+            info = self._run_info(run_id, camera.name, detector)
+            log = InspectionLog(self.database, info, writer=writer)
+            run(self._executed(inspections), self._sinks(log, screen))
+
+    def _frames(self, control: Control, camera: SupervisedCamera) -> Iterator[Frame]:
+        """The parts of this run, each with what is known of it."""
+        frames = self._round.identified(self._source(control, camera))
+        if self.settings.part is not None:
+            frames = identified(frames, self.settings.part)
+        return watched(islice(frames, self._most), self._round.pulse)
+
+    def _source(self, control: Control, camera: SupervisedCamera) -> Iterator[Frame]:
+        """From the camera as it comes, or one for each trigger of the PLC."""
+        modbus, line = self.settings.modbus, self._round.line
+        if modbus is None or line is None or not modbus.triggers:
+            if camera.fires:
+                raise InputError(
+                    f"The camera {camera.name} waits for triggers that nobody gives: name the PLC "
+                    "that does, [modbus], or leave its trigger out."
+                )
+            return control.gate(camera.frames())
+        if not camera.fires:
+            raise InputError(
+                f"The PLC triggers, and the camera {camera.name} takes its own time: open it with "
+                "trigger=software, or set triggers = false in [modbus]."
+            )
+        return self._shots(line.triggers(control), camera, modbus)
+
+    def _shots(
+        self, triggers: Iterable[Trigger], camera: SupervisedCamera, modbus: ModbusSettings
+    ) -> Iterator[Frame]:
+        patience_s = (self.settings.grab_deadline_ms or PATIENCE_MS) / 1e3
+        with camera.shooting() as shoot:
+            for trigger in triggers:
+                if trigger.refused is not None:
+                    yield refused_frame(trigger, camera.name, utc_now())
+                else:
+                    product = modbus.product(trigger.recipe_index)
+                    yield frame_of(trigger, shoot(patience_s), product)
 
     def status(self) -> "Sequence[StatusItem]":
         """Camera, model, database and disk, as they are now."""
-        from inspector.ui.session import Health, StatusItem
+        from inspector.status import camera_item, database_item, disk_item, model_item
 
-        camera, model = without_password(self.settings.camera.partition("?")[0]), self.plan
-        health, detail = self._camera_health()
+        camera, last = self._camera, self._last_picture
+        health = None if camera is None else camera.health_now()
+        silent_s = None if last is None else self._clock() - last
         return (
-            StatusItem("Camera", camera, health, detail),
-            StatusItem(
-                "Model",
-                f"{model.runtime} {model.precision}",
-                Health.GOOD if self._camera is not None else Health.UNKNOWN,
-                f"{model.bundle_name}, {model.steps} steps",
-            ),
-            StatusItem(
-                "Database",
-                self.database.name,
-                Health.GOOD if self.database.is_file() else Health.BAD,
-                str(self.database),
-            ),
-            self._disk(),
+            camera_item(self.settings.camera, health, silent_s),
+            model_item(self.plan, open=camera is not None),
+            database_item(self.database),
+            disk_item(self.settings.out),
         )
-
-    def _camera_health(self) -> "tuple[Health, str]":
-        """A line may stand still for good reasons: silence is not known to be well, nor bad."""
-        from inspector.ui.session import Health
-
-        last, camera = self._last_picture, self._camera
-        if camera is None:
-            return Health.UNKNOWN, "closed"
-        health = camera.health_now()
-        if health.link is Link.LOST:
-            return Health.BAD, health.sentence
-        if last is None or self._clock() - last > SILENT_S:
-            return Health.UNKNOWN, f"open, no picture within {SILENT_S:.0f} s"
-        return Health.GOOD, "gives pictures"
-
-    def _disk(self) -> "StatusItem":
-        from inspector.ui.session import Health, StatusItem
-
-        out = str(self.settings.out)
-        try:
-            free = shutil.disk_usage(out).free
-        except OSError as error:
-            return StatusItem("Disk", error.strerror or "not reachable", Health.BAD, out)
-        health = Health.WARNING if free < LOW_DISK_BYTES else Health.GOOD
-        return StatusItem("Disk", f"{free / 2**30:.0f} GB free", health, out)
 
     def _shown(self, detector: Detector) -> Sequence[str]:
         """What the camera may show: the station's one product, or those that the recipe knows."""
@@ -175,23 +197,59 @@ class StationSession:
         return [product for product in detector.products if product in self._recipe.products]
 
     @contextmanager
-    def _opened(self, control: Control) -> Iterator[tuple[Detector, SupervisedCamera]]:
-        """Model and camera; what is passed on the way counts towards Ready."""
+    def _opened(
+        self, control: Control, run_id: str
+    ) -> Iterator[tuple[Detector, SupervisedCamera, Writer]]:
+        """Model, database and camera; what is passed on the way counts towards Ready."""
         s = self.settings
-        with Detector.open(s.plan, s.threads, s.trusted_keys) as detector:
+        with ExitStack() as stack:
+            detector = stack.enter_context(Detector.open(s.plan, s.threads, s.trusted_keys))
             check_fit(self.settings, detector.plan, self._recipe)
             detector.verify(self._recipe.limits, self._shown(detector))
             self.plan, self._last_picture = detector.plan, None
-            with SupervisedCamera(
-                s.camera,
-                tell=self._camera_changed,
-                stopped=lambda: control.state is RunState.STOPPED,
-            ) as camera:
-                self._camera = camera
-                try:
-                    yield detector, camera
-                finally:
-                    self._camera = None
+            writer = stack.enter_context(Writer(self.database))
+            stack.enter_context(self._told(control, run_id, writer))
+            camera = stack.enter_context(self._supervised(control))
+            detector.warm_up()
+            yield detector, camera, writer
+
+    @contextmanager
+    def _supervised(self, control: Control) -> Iterator[SupervisedCamera]:
+        def stopped() -> bool:
+            self._round.alive()  # asked by the thread that inspects, while it waits for a frame
+            return control.state is RunState.STOPPED
+
+        with SupervisedCamera(
+            self.settings.camera, tell=self._camera_changed, stopped=stopped
+        ) as camera:
+            self._camera = camera
+            try:
+                yield camera
+            finally:
+                self._camera = None
+
+    @contextmanager
+    def _told(self, control: Control, run_id: str, writer: Writer) -> Iterator[None]:
+        """Whoever has to know hears four times a second how the station stands."""
+
+        def keep(event: StationEvent) -> None:
+            writer.event(event, None)
+
+        def look() -> None:
+            self._note_what_changes(control)
+            self._round.show(self.state.standing)
+            self._round.pass_on(keep)
+
+        self._round.begin(run_id)
+        self._say(EventCode.RUN_STARTED, "A run begins.", run_id)
+        with Watch(look):
+            yield
+        self._say(EventCode.RUN_ENDED, "The run is over.", run_id)
+        self._round.pass_on(keep)
+        self._round.begin(None)
+
+    def _say(self, code: EventCode, text: str, run_id: str) -> None:
+        self.events.put(StationEvent(code, utc_now(), text, MappingProxyType({"run": run_id})))
 
     def _executed(self, inspections: Iterable[Inspection]) -> Iterator[Inspection]:
         """The same inspections, from Ready on: whoever asks for the first has opened the rest."""
@@ -221,6 +279,7 @@ class StationSession:
             if self.state.standing.state is not State.ERROR:
                 self._reset()
             self.state.note(Check(name, False, f"The {name} is closed.") for name in OPENED)
+            self._round.show(self.state.standing)
 
     def _reset(self) -> None:
         standing = self.state.standing
@@ -232,7 +291,7 @@ class StationSession:
         self.state.resolve(ErrorCode.DATABASE_REFUSED, "The database is opened anew at the start.")
         self.state.confirm_all("operator")
 
-    def _look(self, control: Control) -> None:
+    def _note_what_changes(self, control: Control) -> None:
         """What a station looks at by itself, whatever the line does."""
         self.state.note([self._disk_check()])
         standing = self.state.standing
@@ -258,31 +317,32 @@ class StationSession:
             return Check(Precondition.DISK, False, sentence)
         return Check(Precondition.DISK, True, "The disk has room.")
 
-    def _sinks(self, info: RunInfo, screen: Sink) -> Sequence[Sink]:
-        """In the order of the promise: pictures, row, screen; the counters see what all took."""
-        kept = self.settings.pictures
-        return (
-            PictureSink(self.settings.out, every_ok=kept.every_ok, opacity=kept.opacity),
-            InspectionLog(self.database, info),
-            screen,
-            self.counters,
-        )
+    def _sinks(self, log: InspectionLog, screen: Sink) -> Sequence[Sink]:
+        """In the order of the promise: pictures, row, line, screen; the counters see it all."""
+        pictures = PictureSink.of(self.settings.out, self.settings.pictures)
+        return (pictures, log, *self._round.sinks(), screen, self.counters)
 
     def _run_info(self, run_id: str, camera: str, detector: Detector) -> RunInfo:
         """What the rows rest on: the plan that answers, not the one on disk at birth."""
-        plan, recipe = detector.plan, self._recipe.model_dump_json().encode()
+        plan = detector.plan
         return RunInfo(
             id=run_id,
             station=self.settings.name,
             camera=camera,
             bundle_sha256=plan.bundle_sha256,
             plan_sha256=detector.plan_sha256,
-            recipe_sha256=hashlib.sha256(recipe).hexdigest(),
+            recipe_sha256=self._recipe.sha256,
             settings_sha256=settings_sha256(self.settings),
             runtime=f"{plan.runtime} {plan.runtime_version}",
             precision=plan.precision,
             steps=plan.steps,
             program_version=version("promptmad-inspector"),
+            camera_spec=without_password(self.settings.camera),
+            bundle_name=plan.bundle_name,
+            plan_path=str(self.settings.plan),
+            recipe=self._recipe.model_dump_json(),
+            shift=self.settings.shift,
+            lot=self.settings.lot,
         )
 
 

@@ -183,7 +183,7 @@ class Keeper:
     def _keep(self, opened: Opened) -> None:
         error: BaseException | None = None
         try:
-            while (loss := self._listen()) is not None:
+            while (loss := self._listen(opened.live)) is not None:
                 if not opened.live:
                     raise loss
                 self._lose(opened.name, loss)
@@ -192,13 +192,19 @@ class Keeper:
             error = raised
         self.items.put(End(error))
 
-    def _listen(self) -> KnownError | None:
-        """Until the camera ends or this keeper closes (None), or the camera is lost: why."""
-        process = self._process
+    def _listen(self, live: bool) -> KnownError | None:
+        """Until the camera ends or this keeper closes (None), or the camera is lost: why.
+
+        The first word after opening may take as long as opening may, and so may each word of a
+        source that nobody waits for.
+        """
+        process, patience_s = self._process, self._open_s
         assert process is not None  # opened
         try:
             while not self._closing.is_set():
-                message = process.hear(TURN_S, self._silence_s)
+                message = process.hear(TURN_S, patience_s)
+                if live and message is not None:
+                    patience_s = self._silence_s
                 if isinstance(message, Ended):
                     return None
                 if isinstance(message, Beat):

@@ -1,29 +1,23 @@
 """A camera in a process of its own, kept alive: to the station a camera like any other."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self, TypeAlias
 
-from inspector.camera.base import Camera, Frame, FrameFault, PartIdentity
+from inspector.camera.base import Camera, Frame, FrameFault
 from inspector.camera.keeper import TURN_S, CameraHealth, End, Item, Keeper, LinkChange, Picture
 from inspector.camera.messages import Opened
 
 UTC_NOW = partial(datetime.now, UTC)
 
 
-class Trigger(Protocol):
-    """What the line says of a part that waits for its picture."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def part(self) -> PartIdentity: ...
+Shoot: TypeAlias = Callable[[float], Frame]
 
 
 class SupervisedCamera(Camera):
@@ -81,26 +75,27 @@ class SupervisedCamera(Camera):
                         return
                     yield self._received(picture)
 
-    def shots(self, triggers: Iterable[Trigger], patience_s: float) -> Iterator[Frame]:
-        """One frame for each trigger, of a camera that ``fires``; ids are the triggers' numbers.
+    @contextmanager
+    def shooting(self) -> Iterator[Shoot]:
+        """For a camera that ``fires``: a function that triggers once, and waits so many seconds.
 
-        A picture that has not come after ``patience_s`` is :attr:`FrameFault.NO_FRAME`. Whose
-        picture the next one is, is then not certain: the camera is opened anew before it is
-        believed again, and so it is where a picture comes that nobody asked for.
+        A picture that has not come by then is :attr:`FrameFault.NO_FRAME`. Whose picture the next
+        one is, is then not certain: the camera is opened anew before it is believed again, and so
+        it is where a picture comes that nobody asked for. The frame's id is the camera's own;
+        ``grab_ms`` is all the time since the trigger.
         """
         if not self.fires:
             raise RuntimeError(f"The camera {self.name} takes its own time: it has no trigger.")
+
+        def shoot(patience_s: float) -> Frame:
+            started = self._clock()
+            picture = self._shoot(keeper, started + patience_s)
+            frame = self._missing() if picture is None else self._received(picture)
+            grab_ms = (self._clock() - started) * 1e3 - frame.queue_ms
+            return replace(frame, grab_ms=grab_ms)
+
         with self._kept() as keeper:
-            for trigger in triggers:
-                started = self._clock()
-                picture = self._shoot(keeper, started + patience_s)
-                frame = self._missing() if picture is None else self._received(picture)
-                yield replace(
-                    frame,
-                    frame_id=trigger.number,
-                    part=trigger.part,
-                    grab_ms=(self._clock() - started) * 1e3 - frame.queue_ms,
-                )
+            yield shoot
 
     def _shoot(self, keeper: Keeper, until_s: float) -> Picture | None:
         """The picture of one trigger, or None; pictures of earlier openings are passed over."""

@@ -23,7 +23,8 @@ from inspector.cli import app
 from inspector.db.history import History, HistoryFilter
 from inspector.pipeline.control import Control
 from inspector.pipeline.inspection import Inspection, Reason, Verdict
-from inspector.station import SILENT_S, StationSession
+from inspector.station import StationSession
+from inspector.status import SILENT_S
 from inspector.ui.session import Health
 from tests.engine.tiny import make_tiny_bundle
 from tests.inspector.station_parts import PRODUCTS, make_recipe, make_station, terminal

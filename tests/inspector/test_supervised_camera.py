@@ -5,9 +5,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count, islice, pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from engine.types import InputError, MissingError
-from inspector.camera.base import NOT_SAID, FrameFault, PartIdentity
+from inspector.camera.base import FrameFault
 from inspector.camera.keeper import Link, LinkChange
 from inspector.camera.simulated import SimulatedCamera
 from inspector.camera.supervised import SupervisedCamera
@@ -38,12 +38,6 @@ class Told:
         when, change = self.changes.get(timeout=20)
         assert change.link is link
         return when, change
-
-
-@dataclass(frozen=True)
-class Shot:
-    number: int
-    part: PartIdentity = NOT_SAID
 
 
 def children() -> list[psutil.Process]:
@@ -179,39 +173,36 @@ def test_the_truth_crosses_with_its_mask() -> None:
             assert one.queue_ms >= 0
 
 
-def test_a_shot_for_each_trigger() -> None:
-    parts = [Shot(number, PartIdentity(serial=f"S{number}")) for number in range(10, 16)]
-    with SupervisedCamera("sim:disc?size=64&trigger=software") as camera:
-        frames = list(camera.shots(parts, patience_s=5))
-    assert [(frame.frame_id, frame.part) for frame in frames] == [(p.number, p.part) for p in parts]
+def test_a_picture_for_each_trigger() -> None:
+    with (
+        SupervisedCamera("sim:disc?size=64&trigger=software") as camera,
+        camera.shooting() as shoot,
+    ):
+        frames = [shoot(5) for _ in range(6)]
     assert [frame.source for frame in frames] == [f"seed 0, part {n}" for n in range(6)]
+    assert all(frame.grab_ms > 0 for frame in frames)
 
 
-def shots_while_open(camera: SupervisedCamera, many: int) -> Iterator[Shot]:
+def wait_until_open(camera: SupervisedCamera) -> None:
     """As a line does: a trigger only where the station is ready."""
-    for number in islice(count(), many):
-        while camera.health_now().link is not Link.OPEN:
-            time.sleep(0.02)
-        yield Shot(number)
+    while camera.health_now().link is not Link.OPEN:
+        time.sleep(0.02)
 
 
 def test_a_missing_picture_never_moves_the_next_part_into_its_place() -> None:
-    spec = "sim:disc?size=64&trigger=software&lost=0.3"
+    """Of this line the second part has no picture, and each opening begins with the first."""
     told = Told()
-    with SupervisedCamera(spec, tell=told) as camera:
-        frames = list(camera.shots(shots_while_open(camera, 8), patience_s=0.6))
-    assert [frame.frame_id for frame in frames] == list(range(8))
-    expected = 0  # each opening of the simulated line begins with its first part
-    for frame in frames:
-        if frame.fault is FrameFault.NO_FRAME:
-            assert frame.image is None
-            expected = 0
-        else:
-            assert frame.source == f"seed 0, part {expected}"
-            expected += 1
-    assert {frame.fault for frame in frames} == {None, FrameFault.NO_FRAME}
-    _, change = told.next(Link.LOST)
-    assert "had no picture" in change.sentence
+    spec = "sim:disc?size=64&trigger=software&lost=0.3"
+    with SupervisedCamera(spec, tell=told) as camera, camera.shooting() as shoot:
+        for turn in range(3):
+            wait_until_open(camera)
+            assert shoot(5).source == "seed 0, part 0"
+            missing = shoot(0.6)
+            assert (missing.fault, missing.image) == (FrameFault.NO_FRAME, None)
+            _, change = told.next(Link.LOST)
+            assert "had no picture" in change.sentence
+            told.next(Link.OPEN)
+            assert camera.health_now().losses == turn + 1
 
 
 def test_a_lost_camera_answers_its_triggers_at_once(tmp_path: Path) -> None:
@@ -219,14 +210,25 @@ def test_a_lost_camera_answers_its_triggers_at_once(tmp_path: Path) -> None:
     plug.touch()
     lost = Event()
     spec = f"sim:disc?size=64&trigger=software&plug={plug}"
-    with SupervisedCamera(spec, tell=lambda change: lost.set()) as camera:
-        shots = camera.shots((Shot(number) for number in count()), patience_s=5)
-        assert next(shots).fault is None
+    with (
+        SupervisedCamera(spec, tell=lambda change: lost.set()) as camera,
+        camera.shooting() as shoot,
+    ):
+        assert shoot(5).fault is None
         plug.unlink()
         assert lost.wait(5)
         started = time.monotonic()
-        assert next(shots).fault is FrameFault.NO_FRAME
+        assert shoot(5).fault is FrameFault.NO_FRAME
         assert time.monotonic() - started < 1
+
+
+def test_a_camera_with_a_time_of_its_own_cannot_be_fired() -> None:
+    with (
+        SupervisedCamera("sim:disc?size=64") as camera,
+        pytest.raises(RuntimeError, match="no trigger"),
+        camera.shooting(),
+    ):
+        pass
 
 
 SCRIPT = """
