@@ -45,7 +45,7 @@ from inspector.pipeline.sinks import Sink, run
 from inspector.pipeline.state import Event, State
 from inspector.pipeline.station_state import StationState
 from inspector.settings import ModbusSettings, StationSettings, settings_sha256
-from inspector.surroundings import Surroundings
+from inspector.surroundings import READY, Surroundings
 from inspector.watch import Watch
 
 if TYPE_CHECKING:
@@ -232,8 +232,8 @@ class StationSession:
     def _told(self, control: Control, run_id: str, writer: Writer) -> Iterator[None]:
         """Whoever has to know hears four times a second how the station stands."""
 
-        def keep(event: StationEvent) -> None:
-            writer.event(event, None)
+        def keep(event: StationEvent) -> None:  # a row may name the run once that has its own
+            writer.event(event, run_id if self.state.standing.state in READY else None)
 
         def look() -> None:
             self._note_what_changes(control)
