@@ -16,6 +16,7 @@ from engine.types import InputError
 Setting: TypeAlias = bool | int | float | str
 ROUNDING = 1e-3  # cameras count exposure in sensor lines: this share may differ unasked
 READABLE = frozenset({EAccessMode.RO, EAccessMode.RW})
+WRITABLE = frozenset({EAccessMode.WO, EAccessMode.RW})
 PICTURE = (
     *("PixelFormat", "Width", "Height", "OffsetX", "OffsetY", "ExposureTime", "ExposureTimeAbs"),
     *("Gain", "GainRaw", "Gamma", "BlackLevel", "AcquisitionFrameRate"),

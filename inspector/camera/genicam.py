@@ -32,7 +32,15 @@ from harvesters.core import Buffer, Callback, ImageAcquirer
 from engine.types import Image, InputError, MissingError
 from inspector.camera.arm import release_triggers, set_trigger
 from inspector.camera.base import Camera, Frame, FrameFault
-from inspector.camera.features import PICTURE, Setting, by_name, read, read_all, set_feature
+from inspector.camera.features import (
+    PICTURE,
+    WRITABLE,
+    Setting,
+    by_name,
+    read,
+    read_all,
+    set_feature,
+)
 from inspector.camera.frame_ids import FrameIds
 from inspector.camera.pixels import LAYOUTS, bytes_needed, check_format, to_rgb
 from inspector.camera.producers import answering, discovered, opened
@@ -130,7 +138,8 @@ class GenICamCamera(Camera):
         """Ask for one picture by software, from any thread, while another fetches.
 
         :class:`InputError` where the camera does not wait for that, :class:`MissingError` where it
-        does not answer. A camera that is still busy lets the command pass: no picture comes.
+        does not answer. A camera that is busy, or not yet started, takes no command: no picture
+        comes, as none does from a signal on a line at that moment.
         """
         with self._lock, answering(self._serial):
             if self._acquirer is None:
@@ -140,7 +149,9 @@ class GenICamCamera(Camera):
                     f"The camera {self._serial} does not wait for software: open it with "
                     "trigger=software."
                 )
-            self._features["TriggerSoftware"].execute()
+            command = self._features["TriggerSoftware"]
+            if command.get_access_mode() in WRITABLE:
+                command.execute()
 
     def health(self) -> Mapping[str, float]:
         """How camera and link are, from any thread: counts since ``frames()`` began.

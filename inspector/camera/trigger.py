@@ -106,6 +106,8 @@ def trigger_features(
         return ()
     if "TriggerMode" not in there:
         raise InputError(f"The camera {camera} has no TriggerMode: it cannot wait for a trigger.")
+    if settings.kind == "software" and "TriggerSoftware" not in there:
+        raise InputError(f"The camera {camera} takes no trigger from software: name a line.")
     source = settings.line or "Software"
     return (
         *_line(settings, there, camera),

@@ -116,6 +116,8 @@ def _spoil(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_incomplete_buffer_is_a_frame_with_a_fault() -> None:
     with viky() as camera:
         frames = take(camera, 9)
+        health = camera.health()
+    assert (health["frames"], health["incomplete"], health["lost"]) == (9, 3, 0)
     assert [frame.frame_id for frame in frames] == list(range(9)), "one trigger, one frame"
     for place, frame in enumerate(frames):
         assert frame.fault == (FrameFault.INCOMPLETE if place % 3 == 2 else None)
@@ -136,6 +138,7 @@ def test_a_complete_buffer_without_a_picture_is_a_fault(
     monkeypatch.setattr(Component2DImage, part, property(lambda _: value))
     with viky() as camera:
         [frame] = take(camera, 1)
+        assert camera.health()["incomplete"] == (fault is FrameFault.INCOMPLETE)
     assert (frame.fault, frame.image, frame.frame_id) == (fault, None, 0)
 
 

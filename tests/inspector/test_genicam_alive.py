@@ -11,13 +11,15 @@ from threading import Timer
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import pytest
+from harvesters.core import Component2DImage
 
 from engine.types import InputError, MissingError
 from inspector.camera import genicam
-from inspector.camera.base import Camera
+from inspector.camera.base import Camera, FrameFault
 from inspector.camera.open import open_camera
-from tests.inspector.genicam_parts import TRIGGERS, Registers, choice, described
+from tests.inspector.genicam_parts import TRIGGERS, Registers, choice, described, number
 
 pytestmark = pytest.mark.camera
 SLOW = "genicam:0@viky?Width=100&Height=100&AcquisitionFrameRate=1"
@@ -103,6 +105,38 @@ def test_the_counts_are_those_of_the_frames() -> None:
         assert camera.health()["frames"] == 1, "counted from the last start"
 
 
+@pytest.mark.usefixtures("lent")
+@pytest.mark.parametrize("trigger", ["free", "software", "Line1"])
+def test_an_empty_buffer_is_a_fault_and_counted_whatever_the_trigger(
+    trigger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Component2DImage, "data", property(lambda _: np.empty(0, np.uint8)))
+    with genicam_camera(f"{FAST}&trigger={trigger}") as camera:
+        assert camera.triggered == (trigger != "free")
+        taken = list(islice(camera.frames(), 40))  # more than there are buffers
+        health = camera.health()
+    assert {frame.fault for frame in taken} == {FrameFault.INCOMPLETE}
+    assert health["incomplete"] == health["frames"] == 40
+    assert health["lost"] == taken[-1].frame_id + 1 - 40
+
+
+def test_a_camera_that_takes_no_command_now_takes_no_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    locked = TRIGGERS[-2].replace("<pValue>", "<pIsLocked>TriggerSoftwareBusy</pIsLocked><pValue>")
+    busy = number("TriggerSoftwareBusy", 0x304, 0, 1, step=1)
+    nodes, port = described(*TRIGGERS[:-2], locked, TRIGGERS[-1], busy)
+    original: Callable[[Any], dict[str, Any]] = genicam.by_name
+    monkeypatch.setattr(genicam, "by_name", lambda one: original(one) | original(nodes))
+    with genicam_camera(FAST + "&trigger=software") as camera:
+        port.writes.clear()
+        nodes.TriggerSoftwareBusy.value = 1
+        camera.trigger()
+        nodes.TriggerSoftwareBusy.value = 0
+        camera.trigger()
+    assert [address for address, _ in port.writes] == [0x304, 0x304, 0x008]
+
+
 def genicam_camera(spec: str) -> genicam.GenICamCamera:
     camera: Camera = open_camera(spec)
     assert isinstance(camera, genicam.GenICamCamera)
@@ -115,7 +149,7 @@ from threading import Thread
 from inspector.camera.open import open_camera
 
 def ask():
-    for _ in range(10000):
+    for _ in range(3000):
         camera.health()
 
 with open_camera(sys.argv[1]) as camera:

@@ -144,8 +144,10 @@ def test_what_the_camera_lacks_is_named() -> None:
     software, bounced = TriggerSettings("software", delay_us=1), HARDWARE
     with pytest.raises(InputError, match="camera 7 has no TriggerMode"):
         trigger_features(software, {}, "7")
-    with pytest.raises(InputError, match="camera 7 has no TriggerDelay"):
+    with pytest.raises(InputError, match="camera 7 takes no trigger from software: name a line"):
         trigger_features(software, {"TriggerMode": ()}, "7")
+    with pytest.raises(InputError, match="camera 7 has no TriggerDelay"):
+        trigger_features(software, {"TriggerMode": (), "TriggerSoftware": ()}, "7")
     with pytest.raises(InputError, match=r"camera 7 has none of LineDebouncerTime, .*LineFilterW"):
         trigger_features(bounced, {"TriggerMode": ()}, "7")
     plain = trigger_features(TriggerSettings("hardware", "Line1"), {"TriggerMode": ()}, "7")

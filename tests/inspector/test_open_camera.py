@@ -64,6 +64,8 @@ def test_a_producer_by_its_path(tmp_path: Path) -> None:
         ("sim:gear", r"no product 'gear' to simulate: take .*disc"),
         ("folder:x?loop=often", "loop is true or false, not 'often'"),
         ("folder:x?loop", "not name=value"),
+        ("genicam:0@viky?trigger=software&edge=rising", "belong to a hardware trigger"),
+        ("genicam:0@viky?trigger=Line1&debounce_us=long", "debounce_us is a number, not 'long'"),
         ("video:0?speed=2", r"no option speed: it has width, height, fps\."),
         ("video:0?width=wide", "width is a number, not 'wide'"),
     ],
