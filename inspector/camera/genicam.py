@@ -196,18 +196,21 @@ class GenICamCamera(Camera):
         """The next buffer, or None for one that came incomplete."""
         patience_ends = monotonic() + self._silence_s
         while True:
-            pulse_due = monotonic() + PULSE_S
-            while monotonic() < pulse_due:
+            # Known before this turn's tries: a process that was held up looks once more first.
+            is_last = not self.triggered and monotonic() > patience_ends
+            pulse_due, is_due = monotonic() + PULSE_S, False
+            while not is_due:
                 sleep(PAUSE_S)
                 with self._lock:
                     buffer = self._acquirer.try_fetch(timeout=SLICE_S, is_raw=True)
                 if buffer is not None or spoilt.take():
                     self._alive()
                     return buffer
+                is_due = monotonic() > pulse_due
             with self._lock:
                 self._pulse.feel()
             self._alive()
-            if not self.triggered and monotonic() > patience_ends:
+            if is_last:
                 raise MissingError(
                     f"The camera {self._serial} sent nothing for {self._silence_s:g} s: check its "
                     "cable and power, and that no other program has set it to wait for triggers."

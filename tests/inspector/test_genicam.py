@@ -76,6 +76,19 @@ def test_frames_lost_while_nobody_fetched_leave_a_gap() -> None:
     assert max(np.diff(ids)) > 50
 
 
+def test_a_process_that_was_held_up_looks_before_it_gives_a_camera_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each look at the clock comes an hour after the one before; the buffers are full."""
+    hours = iter(range(0, 3600 * 1000, 3600))
+    with viky() as camera:
+        frames = camera.frames()
+        assert next(frames).frame_id == 0
+        sleep(0.2)
+        monkeypatch.setattr(genicam, "monotonic", lambda: float(next(hours)))
+        assert [frame.frame_id for frame in islice(frames, 10)] == list(range(1, 11))
+
+
 def test_frames_may_outlive_the_camera_they_came_from() -> None:
     with viky() as camera:
         frames = camera.frames()
