@@ -40,6 +40,7 @@ def read_plc(words: Sequence[int], order: Order) -> PlcSignals:
         ack=_bit(control, ControlBit.RESULT_ACK),
         recipe_index=words[PLC["RecipeIndex"].address],
         life=words[PLC["PlcLife"].address],
+        counter=words[PLC["PartCounter"].address],
         part=PartIdentity(text("Part"), text("Lot"), text("Serial")),
     )
 
@@ -74,6 +75,7 @@ def _values(outputs: Outputs) -> Mapping[str, Value]:
         "CountFAULT": counts.fault,
         "Refused": counts.refused,
         "MapVersion": r.MAP_VERSION,
+        "PartEcho": outputs.part_echo,
     }
 
 

@@ -64,7 +64,8 @@ class Handshake:
         self._plc = PlcSignals(trigger=True, ack=True)  # an edge needs a low level seen before
         self._shown = NO_RESULT
         self._waiting: list[Result] = []
-        self._number, self._since, self._beaten = 0, 0.0, float("-inf")
+        self._number = self._counter = 0
+        self._since, self._beaten = 0.0, float("-inf")
         self._counts = LineCounts()
         self.outputs = SAFE
 
@@ -128,7 +129,7 @@ class Handshake:
 
     def _edge(self, plc: PlcSignals, ready: bool, now: float) -> Trigger:
         """Taken only where TriggerReady was said before and holds still."""
-        self._number += 1
+        self._number, self._counter = self._number + 1, plc.counter
         taken = ready and self.outputs.trigger_ready and self._phase is Phase.IDLE
         counts = replace(self._counts, triggers=self._counts.triggers + 1)
         self._counts = counts if taken else replace(counts, refused=counts.refused + 1)
@@ -166,6 +167,7 @@ class Handshake:
             heartbeat=self._beat(now, beating=signs.inspecting and not hung),
             inspecting=signs.inspecting and not hung,
             recipe_echo=self._plc.recipe_index if self._knows(self._plc) else UNKNOWN_RECIPE,
+            part_echo=self._counter,
             state=signs.state,
             result=self._shown,
             counts=self._counts,

@@ -47,6 +47,7 @@ PLC_REGISTERS: Final = (
     Register("Control", 0, Kind.BITS, "the bits below"),
     Register("RecipeIndex", 1, Kind.UINT16, "0: the station's product; n: n-th of `products`"),
     Register("PlcLife", 2, Kind.UINT16, "a number that changes; read where `plc_life` is on"),
+    Register("PartCounter", 3, Kind.UINT16, "the PLC's own number of the part"),
     Register("Part", 4, Kind.TEXT, "part number, NUL-padded; empty: not said"),
     Register("Lot", 20, Kind.TEXT, "lot, likewise"),
     Register("Serial", 36, Kind.TEXT, "serial number, likewise"),
@@ -67,12 +68,13 @@ STATION_REGISTERS: Final = (
     Register("CountFAULT", 82, Kind.UINT32, "records with verdict FAULT"),
     Register("Refused", 84, Kind.UINT32, "triggers that came while TriggerReady was 0"),
     Register("MapVersion", 86, Kind.UINT16, "1: this table"),
+    Register("PartEcho", 87, Kind.UINT16, "PartCounter as it was at the newest trigger"),
 )
 
 PLC_FIRST: Final = 0
 PLC_COUNT: Final = 52
 STATION_FIRST: Final = 64
-STATION_COUNT: Final = 23
+STATION_COUNT: Final = 24
 SIZE: Final = STATION_FIRST + STATION_COUNT
 MAP_VERSION: Final = 1
 

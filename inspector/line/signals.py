@@ -10,13 +10,15 @@ from inspector.pipeline.inspection import Inspection, Reason, Verdict
 @dataclass(frozen=True, slots=True)
 class PlcSignals:
     """What the PLC says. ``recipe_index`` 0 is the station's own product, n the n-th of the
-    settings; ``life`` is any number that the PLC changes while its program runs."""
+    settings; ``counter`` is the PLC's own number of the part, which its result echoes; ``life`` is
+    any number that the PLC changes while its program runs."""
 
     trigger: bool = False
     ack: bool = False
     recipe_index: int = 0
     part: PartIdentity = NOT_SAID
     life: int = 0
+    counter: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Outputs:
     heartbeat: bool = False
     inspecting: bool = False
     recipe_echo: int = UNKNOWN_RECIPE
+    part_echo: int = 0
     state: str = "Preoperational"
     result: Result = NO_RESULT
     counts: LineCounts = field(default_factory=LineCounts)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pymodbus.client import ModbusTcpClient
+from pymodbus.exceptions import ConnectionException
+from pymodbus.pdu import ModbusPDU
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -62,13 +64,21 @@ class PollingPlc:
         return self._client
 
     def read(self, address: int, count: int = 1) -> list[int]:
-        answer = self.client.read_holding_registers(address, count=count)
-        assert not answer.isError(), answer
+        answer = self._ask(lambda: self.client.read_holding_registers(address, count=count))
         return list(answer.registers)
 
     def write(self, address: int, values: Sequence[int]) -> None:
-        answer = self.client.write_registers(address, list(values))
+        self._ask(lambda: self.client.write_registers(address, list(values)))
+
+    def _ask(self, request: Callable[[], ModbusPDU]) -> ModbusPDU:
+        """As PLCs do: a connection that the station closed is made again, once."""
+        try:
+            answer = request()
+        except (ConnectionException, OSError):
+            self._client.close()
+            answer = request()
         assert not answer.isError(), answer
+        return answer
 
     def close(self) -> None:
         self._client.close()
@@ -138,6 +148,7 @@ class Answer:
     ng: bool
     error: bool
     reason: int
+    echo: int = 0
 
 
 class Ladder:
@@ -162,10 +173,10 @@ class Ladder:
 
     def answer(self) -> Answer:
         """The result that stands, read in one request, so that it is of one piece."""
-        words = self.memory.read(ADDRESS["Status"], 7)
+        words = self.memory.read(ADDRESS["Status"], 24)
         status, number = words[0], words[4] << 16 | words[5]
         high = [bool(status >> bit & 1) for bit in (StatusBit.OK, StatusBit.NG, StatusBit.ERROR)]
-        return Answer(number, *high, reason=words[3])
+        return Answer(number, *high, reason=words[3], echo=words[23])
 
     def take(self) -> Answer:
         """Wait for the result, take it, acknowledge it, and see it withdrawn."""

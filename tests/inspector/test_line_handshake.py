@@ -84,6 +84,14 @@ def test_one_part_from_trigger_to_the_next() -> None:
     assert line.triggers == [Trigger(1, part, 2, pytest.approx(0.03))]
 
 
+def test_the_plcs_number_comes_back_with_the_result() -> None:
+    line = Line()
+    line.step(counter=17)
+    assert line.step(trigger=True).part_echo == 17
+    assert line.step(ok(1), trigger=False, counter=18).part_echo == 17
+    assert line.step(trigger=True).part_echo == 18  # refused: the error is that part's
+
+
 def test_a_defect_is_ng_without_error_and_a_fault_is_ng_with_it() -> None:
     line = Line()
     line.fire()

@@ -198,6 +198,7 @@ def test_a_plc_whose_program_stopped_finds_the_safe_state(build: Builder) -> Non
 
 def test_where_hardware_triggers_the_camera_results_come_one_by_one(build: Builder) -> None:
     hall = build(triggers=False)
+    hall.ladder.until(StatusBit.TRIGGER_READY)  # before, each result would be an error
     sink = hall.line.sink()
     for i, serial in enumerate(("good 1", "bad 2")):
         part = PartIdentity(serial=serial)
@@ -256,7 +257,7 @@ def test_a_connection_cut_for_a_moment_is_made_again_and_nothing_is_lost(
 def test_a_plc_that_lost_its_memory_is_told_again(build_client: Builder) -> None:
     hall = build_client(replace(WELL, inspecting=False, state="Ready"))  # no heart beats
     wait_for(lambda: hall.plc.read(ADDRESS["State"]) == [5])
-    hall.plc.write(STATION_FIRST, [0] * 23)
+    hall.plc.write(STATION_FIRST, [0] * 24)
     assert wait_for(lambda: hall.plc.read(ADDRESS["State"]) == [5]) < 2
 
 

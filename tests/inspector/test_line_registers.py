@@ -57,10 +57,15 @@ def test_every_reason_and_verdict_has_a_code_of_its_own() -> None:
 
 
 def test_the_plcs_block_is_read() -> None:
-    words = lay_text(block(at0=0b11, at1=7, at2=4711), 4, b"17-A")
+    words = lay_text(block(at0=0b11, at1=7, at2=4711, at3=9), 4, b"17-A")
     words = lay_text(words, 20, "Lös 4".encode())
     assert read_plc(words, HIGH_FIRST) == PlcSignals(
-        trigger=True, ack=True, recipe_index=7, life=4711, part=PartIdentity("17-A", "Lös 4", None)
+        trigger=True,
+        ack=True,
+        recipe_index=7,
+        life=4711,
+        counter=9,
+        part=PartIdentity("17-A", "Lös 4", None),
     )
 
 
@@ -91,6 +96,7 @@ def test_the_stations_block_is_written() -> None:
         heartbeat=True,
         inspecting=True,
         recipe_echo=2,
+        part_echo=65535,
         state="ContinuousExecution",
         result=result,
         counts=LineCounts(70_000, 5, 6, 7, 8),
@@ -98,7 +104,7 @@ def test_the_stations_block_is_written() -> None:
     words = write_station(outputs, HIGH_FIRST)
     assert words[:8] == (0b1101010, 2, 7, 1, 0x1234, 0x5678, 2, 3)
     assert struct.unpack(">2f", struct.pack(">4H", *words[8:12])) == (0.75, 0.5)
-    assert words[12:] == (1, 4464, 0, 5, 0, 6, 0, 7, 0, 8, 1)
+    assert words[12:] == (1, 4464, 0, 5, 0, 6, 0, 7, 0, 8, 1, 65535)
     swapped = write_station(outputs, Order(low_word_first=True))
     assert swapped[4:6] == (0x5678, 0x1234)
 
