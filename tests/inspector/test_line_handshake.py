@@ -235,6 +235,25 @@ def test_a_link_lost_in_the_middle_is_safe_and_comes_back_as_an_error(shown: boo
     assert bits(line.step(ack=False)) == "trigger_ready"
 
 
+def test_a_record_that_comes_after_the_link_is_back_is_no_ok() -> None:
+    line = Line()
+    line.fire()
+    line.link = False
+    line.step()
+    line.link = True
+    assert bits(line.step(ok(1))) == "result_ready ng error"
+
+
+def test_a_hang_takes_the_ok_back_for_good() -> None:
+    line = Line()
+    line.fire()
+    assert bits(line.step(ok(1))) == "result_ready ok"
+    line.alive = False
+    assert bits(line.step()) == "result_ready ng error"
+    line.alive = True
+    assert bits(line.step()) == "result_ready ng error"
+
+
 def test_a_link_lost_between_two_parts_is_safe_and_goes_on() -> None:
     line = Line()
     line.link = False
