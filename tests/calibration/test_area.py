@@ -44,9 +44,10 @@ def test_what_is_ignored_goes_before_what_is_looked_at() -> None:
 
 
 def test_polygons_that_overlap_add_up() -> None:
-    other = ((4, 3), (7, 3), (7, 5), (4, 5))
+    other = ((2, 1), (7, 1), (7, 5), (2, 5))
 
-    assert _area(roi=[SQUARE, other]).inside().sum() == 16 + 12 - 4
+    assert _area(roi=[SQUARE, other]).inside().sum() == 30
+    assert _area(ignore=[SQUARE, other]).inside().sum() == 48 - 30
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_nonsense_is_refused_at_birth(said: dict[str, Any], sentence: str) -> No
 
 @pytest.mark.parametrize(
     ("mm_per_px", "min_area_mm2", "pixels"),
-    [(None, None, 0), (0.5, None, 0), (0.5, 1.0, 4), (0.5, 1.01, 5), (0.1, 0.07, 7), (2.0, 0.1, 1)],
+    [(None, None, 0), (0.5, None, 0), (0.5, 1.0, 4), (0.5, 1.01, 5), (0.3, 0.27, 3), (2.0, 0.1, 1)],
 )
 def test_a_smallest_area_in_mm2_is_so_many_pixels(
     mm_per_px: float | None, min_area_mm2: float | None, pixels: int
