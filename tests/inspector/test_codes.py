@@ -93,7 +93,7 @@ def test_region_and_format_leave_out_other_codes() -> None:
 
 def test_a_pattern_takes_apart_and_leaves_out_what_does_not_fit() -> None:
     rule = PartSettings(pattern=r"(?P<part>[A-Z]{2}\d+)/(?P<serial>\d+)")
-    image = scene(drawn("AB12/77"), drawn("https://example.org", FORMATS.QRCode))
+    image = scene(drawn("AB12/77"), drawn("https://AB13/78", FORMATS.QRCode))
 
     assert identify(image, rule) == PartIdentity(part="AB12", serial="77")
 

@@ -88,7 +88,10 @@ def _log_secrets(station_log: StationLog, camera: str) -> None:
         raise ZeroDivisionError(camera)
 
 
-def test_what_libraries_complain_of_is_in_it_and_their_talk_is_not(tmp_path: Path) -> None:
+def test_what_libraries_complain_of_is_in_it_and_their_talk_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "some.library")
     with StationLog(tmp_path, "a"):
         logging.getLogger("some.library").info("connected")
         logging.getLogger("some.library").error("lost %d", 3)
