@@ -43,7 +43,7 @@ from inspector.pipeline.pictures import PictureSink
 from inspector.pipeline.readiness import Check, Precondition
 from inspector.pipeline.sinks import Sink, run
 from inspector.pipeline.state import Event, State
-from inspector.pipeline.station_state import StationState
+from inspector.pipeline.station_state import Owner, Standing, StationState
 from inspector.settings import ModbusSettings, StationSettings, settings_sha256
 from inspector.surroundings import READY, Surroundings
 from inspector.watch import Watch
@@ -93,7 +93,9 @@ class StationSession:
         self.title, self.repeatable = settings.name, repeatable
         self.counters = Counters()
         self.events = EventQueue()
-        self.state = StationState(self.events)
+        self._plc_triggers = settings.modbus is not None and settings.modbus.triggers
+        owner = Owner.PLC if self._plc_triggers else Owner.PERSON
+        self.state = StationState(self.events, owner)
         self._round = Surroundings(settings, self.state, self.events, self._recipe.products)
         # Written by the run's thread alone, read by whoever asks for the status.
         self._clock = clock
@@ -255,8 +257,7 @@ class StationSession:
         """The same inspections, from Ready on: whoever asks for the first has opened the rest."""
         self.state.note(Check(name, True, f"The {name} is well.") for name in OPENED)
         self.state.note([self._disk_check()])
-        for event in (Event.PREPARE_RECIPE, Event.START_CONTINUOUS):
-            self.state.command(event, self.state.standing.owner)
+        self._start()
         for inspection in inspections:
             if inspection.frame.image is not None:
                 self._last_picture = self._clock()
@@ -275,10 +276,10 @@ class StationSession:
             self.state.raise_error(error_code(error), sentence_of(error))
             raise
         finally:
+            self.state.note(Check(name, False, f"The {name} is closed.") for name in OPENED)
             self.state.resolve(ErrorCode.CAMERA_LOST, "The camera is closed.")
             if self.state.standing.state is not State.ERROR:
                 self._reset()
-            self.state.note(Check(name, False, f"The {name} is closed.") for name in OPENED)
             self._round.show(self.state.standing)
 
     def _reset(self) -> None:
@@ -294,16 +295,31 @@ class StationSession:
     def _note_what_changes(self, control: Control) -> None:
         """What a station looks at by itself, whatever the line does."""
         self.state.note([self._disk_check()])
-        standing = self.state.standing
-        paused = control.state is RunState.PAUSED
-        if standing.state is State.CONTINUOUS_EXECUTION and paused is not standing.paused:
+        standing, paused = self.state.standing, control.state is RunState.PAUSED
+        if self._plc_triggers:
+            self._hand_over(standing, Owner.PERSON if paused else Owner.PLC)
+        elif standing.state is State.CONTINUOUS_EXECUTION and paused is not standing.paused:
             (self.state.pause if paused else self.state.go_on)(standing.owner)
+
+    def _hand_over(self, standing: Standing, owner: Owner) -> None:
+        """A person who pauses takes the line from the PLC, and gives it back by going on."""
+        held = standing.missing or any(error.blocks for error in standing.errors)
+        if standing.owner is owner or (owner is Owner.PLC and held):
+            return
+        self.state.take_control(owner, "The person at the station")
+        if owner is Owner.PLC:
+            self._start()
+
+    def _start(self) -> None:
+        for event in (Event.PREPARE_RECIPE, Event.START_CONTINUOUS):
+            self.state.command(event, self.state.standing.owner)
 
     def _camera_changed(self, change: LinkChange) -> None:
         if change.link is Link.LOST:
             self.state.raise_error(ErrorCode.CAMERA_LOST, change.sentence)
         else:
             self.state.resolve(ErrorCode.CAMERA_LOST, f"The camera {change.camera} is back.")
+        self._round.show(self.state.standing)  # at once: no trigger may come meanwhile
 
     def _disk_check(self) -> Check:
         """Rows need room; without any, a verdict could not be recorded."""

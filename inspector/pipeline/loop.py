@@ -139,6 +139,8 @@ class _Bench:
         stages_ms = {**stages, **prediction.stages_ms, "judge": self._ms_since(start)}
         if self.deadline_ms is not None and sum(stages_ms.values()) > self.deadline_ms:
             judgement = Judgement(Verdict.FAULT, Reason.LATE_RESULT)
+        if judgement.score is not None:  # what was judged: of a masked picture not the graph's own
+            prediction = replace(prediction, score=judgement.score)
         return Inspection(
             id=self.new_id(),
             frame=frame,
