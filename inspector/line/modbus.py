@@ -1,6 +1,7 @@
 """The line over Modbus TCP, as the station holds it: a resource with a thread of its own."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -58,6 +59,7 @@ class ModbusLine:
         self._failure: Exception | None = None
 
     def __enter__(self) -> Self:
+        _quieten_pymodbus()
         self._thread.start()
         self._opened.wait()
         self._require_well()
@@ -143,3 +145,11 @@ class ModbusLine:
         while True:
             self._exchange.look()
             await asyncio.sleep(LOOK_S)
+
+
+def _quieten_pymodbus() -> None:
+    """It logs each try that fails, with the last twenty frames; our events say it once. Whoever
+    wants it all sets its level."""
+    log = logging.getLogger("pymodbus")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.CRITICAL)

@@ -1,5 +1,8 @@
 """Both roles against real peers on loopback, and the links between them cut."""
 
+import logging
+import random
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -297,6 +300,16 @@ def test_bits_are_coils_too_where_we_serve(build_server: Builder) -> None:
     assert len(hall.station.seen) == 1
 
 
+def test_garbage_on_the_wire_harms_nobody(build_server: Builder) -> None:
+    hall, dice = build_server(), random.Random(3)
+    port = hall.line._settings.port
+    for _ in range(100):
+        with socket.create_connection(("127.0.0.1", port), 2) as stranger:
+            head = dice.choice((b"", bytes([0, 1, 0, 0, 0, 6, 1, dice.randrange(256)])))
+            stranger.sendall(head + dice.randbytes(dice.randrange(300)))
+    assert hall.ladder.part("good 1").ok
+
+
 def test_an_address_that_is_taken_is_one_sentence(build_server: Builder) -> None:
     hall = build_server()
     port = hall.line._settings.port
@@ -316,3 +329,14 @@ def test_a_listener_that_fails_fails_the_run_and_not_in_silence() -> None:
         wait_for(lambda: not line._thread.is_alive())
         with pytest.raises(RuntimeError, match="broken"):
             line.alive()
+
+
+def test_a_plc_that_is_away_is_told_once_and_does_not_fill_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    events = Events()
+    with caplog.at_level(logging.DEBUG), ModbusLine(settings("client", free_port()), events):
+        wait_for(lambda: bool(events.codes()))
+        time.sleep(1)
+    assert events.codes() == [EventCode.LINE_LOST]
+    assert [record for record in caplog.records if record.name.startswith("pymodbus")] == []
