@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from calibration.recipe import Threshold, read_recipe
+from calibration.recipe import Recipe, Threshold, read_recipe
 from engine.cli import Threads
 from engine.detector import Detector
 from engine.pictures import read_picture
@@ -37,31 +37,35 @@ def replay_part(
         return judge_again(recorded, picture, detector, threshold)
 
 
-def _checked_plan(recorded: Recorded, plan: Path | None) -> Path:
-    if plan is None:
+def _checked_plan(recorded: Recorded, given: Path | None) -> Path:
+    """The plan that was given, or lies where it lay then."""
+    if given is None and recorded.plan_path is None:
         raise InputError(
             f"The record of {recorded.id} does not say where its plan lies: name it with --plan."
         )
+    plan = given or Path(recorded.plan_path or "")
     found = read_plan(plan).sha256
     if found != recorded.plan_sha256:
         raise InputError(
             f"The plan {plan} ({found[:12]}) is not the one that judged {recorded.id} "
-            f"({recorded.plan_sha256[:12]}): name that one."
+            f"({recorded.plan_sha256[:12]}): name that one with --plan."
         )
     return plan
 
 
-def _threshold(recorded: Recorded, recipe: Path | None) -> Threshold | None:
-    """Of the recipe, for what is not in the record."""
-    if recipe is None or recorded.product is None:
+def _threshold(recorded: Recorded, given: Path | None) -> Threshold | None:
+    """Of the recipe, for what is not in the inspection's row; None where there is no recipe."""
+    if recorded.product is None or (given is None and recorded.recipe is None):
         return None
-    read = read_recipe(recipe)
-    if read.sha256 != recorded.recipe_sha256:
+    text = recorded.recipe or ""
+    recipe = Recipe.model_validate_json(text) if given is None else read_recipe(given)
+    if recipe.sha256 != recorded.recipe_sha256:
         raise InputError(
-            f"The recipe {recipe} ({read.sha256[:12]}) is not the one that {recorded.id} was "
-            f"judged by ({recorded.recipe_sha256[:12]}): name that one, as it was then."
+            f"The recipe {given or 'in the database'} ({recipe.sha256[:12]}) is not the one that "
+            f"{recorded.id} was judged by ({recorded.recipe_sha256[:12]}): name that one with "
+            "--recipe, as it was then."
         )
-    return read.threshold(recorded.product)
+    return recipe.threshold(recorded.product)
 
 
 def _picture(recorded: Recorded, folder: Path) -> Image:
@@ -80,10 +84,11 @@ def replay(
     inspection: Annotated[str, typer.Argument(metavar="ID", help="Which inspection.")],
     database: Annotated[Path, typer.Option(help="The station's database, beside its pictures.")],
     plan: Annotated[
-        Path | None, typer.Option(help="The plan that judged it; another one is refused.")
+        Path | None,
+        typer.Option(help="The plan that judged it, if it lies elsewhere now."),
     ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="The recipe of then, if it leaves small regions out.")
+        Path | None, typer.Option(help="The recipe of then, if the database does not hold it.")
     ] = None,
     threads: Threads = None,
 ) -> None:

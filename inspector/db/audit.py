@@ -14,12 +14,11 @@ from typing import Final
 
 from sqlalchemy import Connection, Row, insert, select, text
 
-from engine.types import DatabaseError, InputError
+from engine.types import InputError
 from inspector.db.chain import GENESIS, Entry, Walk, sealed, walk
-from inspector.db.connect import reading_engine
 from inspector.db.errors import explained
-from inspector.db.migrate import check_revision
 from inspector.db.people_tables import AuditRow
+from inspector.db.reading import reading
 from inspector.db.standing import Standing, fingerprint_of, noted, strangers
 from inspector.people.roles import Person
 from inspector.pipeline.loop import utc_now
@@ -128,8 +127,7 @@ def verify_trail(path: Path, kept_head: str = GENESIS) -> TrailCheck:
     end was cut off, or that was computed anew, does not pass it. :class:`DatabaseError` where the
     file is none of ours, or damaged.
     """
-    with reading(path) as connection:
-        _take_any_bytes(connection)
+    with _opened(path) as connection:
         standings: dict[str, Standing] = {}
         found = walk(noted(_entries(connection), standings), kept_head)
         odd = strangers(standings, _accounts(connection)) if found.broken is None else ()
@@ -145,24 +143,19 @@ def read_trail(
         query = query.where(AuditRow.object.contains(about, autoescape=True))
     if who is not None:
         query = query.where(AuditRow.who == who)
-    with reading(path) as connection:
-        _take_any_bytes(connection)
+    with _opened(path) as connection:
         return tuple(_entry(row) for row in connection.execute(query))
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Connection]:
-    """A connection that only reads, to a database of this program's schema."""
-    if not path.is_file():
-        raise DatabaseError(f"There is no database at {path}: name one that a station wrote.")
-    with explained(path):
-        engine = reading_engine(path)
-        try:
-            with engine.connect() as connection, connection.begin():
-                check_revision(connection, path)
-                yield connection
-        finally:
-            engine.dispose()
+def _opened(path: Path) -> Iterator[Connection]:
+    """A connection that only reads, and takes any bytes for text: an edited one may leave no UTF-8,
+    and is to be found, not to be choked on."""
+    with reading(path) as engine, explained(path), engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        raw.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+        yield connection
 
 
 def _entries(connection: Connection) -> Iterator[Entry]:
@@ -182,13 +175,6 @@ def _accounts(connection: Connection) -> dict[str, Standing]:
 
 def _entry(row: Row[tuple[object, ...]]) -> Entry:
     return Entry(**row._mapping)
-
-
-def _take_any_bytes(connection: Connection) -> None:
-    """An edited byte may leave no UTF-8: it is to be found, not to be choked on."""
-    raw = connection.connection.driver_connection
-    assert raw is not None
-    raw.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
 
 def _unguarded(connection: Connection) -> tuple[str, ...]:

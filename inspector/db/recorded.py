@@ -5,15 +5,16 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from engine.types import InputError
-from inspector.db.audit import reading
-from inspector.db.tables import DefectRow, InspectionRow, RunRow
+from inspector.db.errors import explained
+from inspector.db.reading import reading
+from inspector.db.tables import DefectRow, InspectionRow, RecipeVersionRow, RunRow
 from inspector.pipeline.inspection import Reason, Region, Verdict
 from inspector.pipeline.replay import Recorded
 
 
 def read_recorded(path: Path, inspection_id: str) -> Recorded:
     """The record of one part; :class:`InputError` where there is none of that id."""
-    with reading(path) as connection, Session(connection) as session:
+    with reading(path) as engine, explained(path), Session(engine) as session:
         row = session.get(InspectionRow, inspection_id)
         if row is None:
             raise InputError(f"The database {path} has no inspection {inspection_id}.")
@@ -26,13 +27,19 @@ def read_recorded(path: Path, inspection_id: str) -> Recorded:
             score=row.score,
             threshold=row.threshold,
             map_threshold=row.map_threshold,
-            regions=tuple(_region(defect) for defect in row.defects),
+            regions=tuple(_region(defect, row.product) for defect in row.defects),
             picture=row.picture,
             plan_sha256=run.plan_sha256,
+            plan_path=run.plan_path,
             recipe_sha256=run.recipe_sha256,
+            recipe=session.get_one(RecipeVersionRow, run.recipe_sha256).recipe,
         )
 
 
-def _region(row: DefectRow) -> Region:
-    contour = tuple((x, y) for x, y in row.contour)
-    return Region(row.x, row.y, row.width, row.height, row.area_px, row.peak, contour, row.area_mm2)
+def _region(row: DefectRow, product: str | None) -> Region:
+    return Region(
+        *(row.x, row.y, row.width, row.height, row.area_px, row.peak),
+        contour=tuple((x, y) for x, y in row.contour),
+        area_mm2=row.area_mm2,
+        product=product,
+    )

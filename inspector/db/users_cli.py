@@ -19,12 +19,12 @@ MaybeReason = Annotated[str | None, typer.Option(help="Why; it goes into the aud
 @users.command("list")
 def list_users(database: Database) -> None:
     """List accounts, roles, and who is disabled or locked."""
-    from inspector.db.audit import reading
     from inspector.db.people import accounts
+    from inspector.db.reading import reading
     from inspector.pipeline.loop import utc_now
 
     now = utc_now()
-    with reading(database) as connection:
+    with reading(database) as engine, engine.connect() as connection:
         for account in accounts(connection):
             locked = account.locked_until is not None and now < account.locked_until
             state = "disabled" if account.disabled else "locked" if locked else "active"

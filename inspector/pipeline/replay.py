@@ -17,7 +17,8 @@ PLAIN: Final = Threshold(score=0, map=0, interval=(0, 0), false_reject_rate=0.5,
 class Recorded:
     """What a record says of one verdict, and with what it was reached; hashes in hex.
 
-    ``picture`` is relative to the database's folder; None where none was kept.
+    ``picture`` is relative to the database's folder; None where none was kept. ``plan_path`` is
+    where the plan lay, ``recipe`` the recipe's JSON; None in records older than these.
     """
 
     id: str
@@ -31,6 +32,8 @@ class Recorded:
     picture: str | None
     plan_sha256: str
     recipe_sha256: str
+    plan_path: str | None = None
+    recipe: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

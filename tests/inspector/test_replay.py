@@ -13,12 +13,13 @@ from typer.testing import CliRunner, Result
 from calibration.recipe import read_recipe, write_recipe
 from engine.build import build
 from engine.pictures import read_picture
-from inspector.app import DATABASE, NoScreen, StationSession, run_headless
+from inspector.app import NoScreen, run_headless
 from inspector.cli import app
 from inspector.db.history import History, HistoryFilter, Record
 from inspector.pipeline.inspection import Reason, Verdict
 from inspector.pipeline.replay import Recorded
 from inspector.pipeline.replay import replay as judge_again
+from inspector.station import DATABASE, StationSession
 from tests.inspector.pipeline_parts import LIMIT, ScriptedDetector, picture, prediction
 from tests.inspector.station_parts import make_station
 
@@ -30,13 +31,13 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     First with a limit below all, then with one amid their scores and small regions left out.
     """
     folder = tmp_path_factory.mktemp("replay")
-    camera = "sim:all?parts=6&size=96&black=0.2&seed=3"
+    camera = "sim:disc?parts=6&size=96&black=0.2&seed=3"
     settings = make_station(folder, camera, -1e6, pictures={"every_ok": 1})
     run_headless(StationSession(settings), NoScreen())
     scores = sorted(record.score for record in records(folder) if record.score is not None)
     recipe = read_recipe(settings.recipe)
     threshold = recipe.threshold("disc").model_copy(
-        update={"score": scores[1], "map": scores[1] * 0.9, "min_area_px": 20}
+        update={"score": scores[1], "map": scores[1] * 0.8, "min_area_px": 20}
     )
     products = dict.fromkeys(recipe.products, threshold)
     write_recipe(recipe.model_copy(update={"products": products}), settings.recipe)
@@ -86,6 +87,27 @@ def test_the_recipe_of_then_is_taken_and_another_refused(station: Path) -> None:
     assert "is not the one that" in said.stderr
 
 
+def test_where_the_database_names_plan_and_recipe_neither_is_asked_for(station: Path) -> None:
+    recipe = read_recipe(station / "recipe.json").model_dump_json()
+    with closing(sqlite3.connect(station / "out" / DATABASE)) as connection:
+        connection.execute("UPDATE run SET plan_path = ?", [str(station / "plan")])
+        connection.execute("UPDATE recipe_version SET recipe = NULL")
+        newest = "(SELECT recipe_sha256 FROM run ORDER BY started_at DESC LIMIT 1)"
+        connection.execute(
+            f"UPDATE recipe_version SET recipe = ? WHERE sha256 = {newest}", [recipe]
+        )
+        connection.commit()
+        for record in records(station):
+            if record.score is not None:
+                said = replay(station, record.id, "--threads", "1")
+                assert said.exit_code == 0, said.output
+        connection.execute("UPDATE recipe_version SET recipe = ?", [recipe])
+        connection.commit()
+    said = replay(station, records(station)[-1].id, "--threads", "1")
+    assert said.exit_code == 2
+    assert "The recipe in the database" in said.stderr
+
+
 def test_a_changed_picture_is_different(station: Path) -> None:
     (record, *_) = records(station, Verdict.NG)
     path = station / "out" / record.pictures["picture"]
@@ -115,7 +137,8 @@ def test_an_edited_record_is_different(station: Path, statement: str, told: str)
     with closing(sqlite3.connect(station / "out" / DATABASE)) as connection:
         connection.execute(statement)
         connection.commit()
-    said = replay(station, record.id)
+    recipe = ("--plan", str(station / "plan"), "--recipe", str(station / "recipe.json"))
+    said = replay(station, record.id, *recipe)
     assert said.exit_code == 1
     assert told in said.stdout
 
@@ -128,6 +151,9 @@ def test_another_plan_is_refused_and_none_is_asked_for(station: Path) -> None:
         assert said.exit_code == 2
         assert told in said.stderr
         assert said.stderr.count("\n") == 1
+    with closing(sqlite3.connect(station / "out" / DATABASE)) as connection:
+        connection.execute("UPDATE run SET plan_path = NULL")
+        connection.commit()
     said = replay(station, record.id, "--threads", "1")
     assert said.exit_code == 2
     assert "name it with --plan" in said.stderr

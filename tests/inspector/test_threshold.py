@@ -11,11 +11,12 @@ from typer.testing import CliRunner, Result
 
 from calibration.recipe import read_recipe, write_recipe
 from engine.types import AccessError, DatabaseError, InputError
-from inspector.app import NoScreen, StationSession, run_headless
+from inspector.app import NoScreen, run_headless
 from inspector.cli import app
 from inspector.db.audit import read_trail, verify_trail
 from inspector.db.changes import Changes
 from inspector.people.session import Session
+from inspector.station import StationSession
 from inspector.threshold import change_threshold
 from tests.inspector.people_parts import PASSWORDS, cheap_hashes, logged_in, make_people
 from tests.inspector.pipeline_parts import RECIPE
