@@ -93,6 +93,8 @@ class Camera(Protocol):
     """True where what is not fetched goes by: such a camera, lost, is worth waiting for."""
     fires: bool = False
     """True where a frame comes for each :meth:`trigger` and for nothing else."""
+    silence_s: float = 1.5
+    """For so long, and no longer, a camera that is well may be without a frame or sign of life."""
 
     def __enter__(self) -> Self: ...
 

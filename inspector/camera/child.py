@@ -87,8 +87,7 @@ class _Child:
     def run(self) -> None:
         with open_camera(self._spec, alive=self._beat) as camera, self._held:
             self._camera = camera
-            opened = Opened(camera.name, camera.triggered, camera.live, camera.fires)
-            _tell(self._said, opened)
+            _tell(self._said, _opened(camera))
             Thread(target=self._listen, args=(camera,), daemon=True).start()
             for number, frame in enumerate(camera.frames(), start=1):
                 self._hand_over(number, frame)
@@ -137,6 +136,10 @@ class _Child:
         self._held.enter_context(ring)
         _tell(self._said, RingMade(ring.name, ring.slots, ring.slot_bytes))
         return _Slots(ring)
+
+
+def _opened(camera: Camera) -> Opened:
+    return Opened(camera.name, camera.triggered, camera.live, camera.fires, camera.silence_s)
 
 
 class _Slots:

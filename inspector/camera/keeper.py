@@ -90,11 +90,17 @@ class Keeper:
 
     :meth:`open` first, which raises what is wrong with the camera; :meth:`start` then listens.
     ``tell`` is called from the listening thread. ``silence_s``: a process without a frame or a
-    sign of life for so long is lost; ``open_s`` is what opening may take.
+    sign of life for so long is lost, None for the camera's own; ``open_s`` is what opening may
+    take.
     """
 
     def __init__(
-        self, spec: str, tell: Tell, silence_s: float, open_s: float, clock: Callable[[], float]
+        self,
+        spec: str,
+        tell: Tell,
+        silence_s: float | None,
+        open_s: float,
+        clock: Callable[[], float],
     ) -> None:
         self._spec, self._tell = spec, tell
         self._silence_s, self._open_s, self._clock = silence_s, open_s, clock
@@ -183,7 +189,7 @@ class Keeper:
     def _keep(self, opened: Opened) -> None:
         error: BaseException | None = None
         try:
-            while (loss := self._listen(opened.live)) is not None:
+            while (loss := self._listen(opened)) is not None:
                 if not opened.live:
                     raise loss
                 self._lose(opened.name, loss)
@@ -192,7 +198,7 @@ class Keeper:
             error = raised
         self.items.put(End(error))
 
-    def _listen(self, live: bool) -> KnownError | None:
+    def _listen(self, opened: Opened) -> KnownError | None:
         """Until the camera ends or this keeper closes (None), or the camera is lost: why.
 
         The first word after opening may take as long as opening may, and so may each word of a
@@ -203,8 +209,8 @@ class Keeper:
         try:
             while not self._closing.is_set():
                 message = process.hear(TURN_S, patience_s)
-                if live and message is not None:
-                    patience_s = self._silence_s
+                if opened.live and message is not None:
+                    patience_s = self._silence_s or opened.silence_s
                 if isinstance(message, Ended):
                     return None
                 if isinstance(message, Beat):

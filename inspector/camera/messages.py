@@ -21,6 +21,7 @@ class Opened:
     triggered: bool
     live: bool
     fires: bool
+    silence_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ from inspector.camera.parts.render import FAMILIES, SIZES, part_seed, render
 
 LATE_MS = 2_000.0  # what a late frame takes beyond its own time
 TRIGGERS = ("none", "software")
+QUICK = 512  # up to so many px a part is drawn within a second, on any machine
+SLOW_S = 30.0  # what a larger one may take
 TURN_S = 0.25  # at most so long without a sign of life
 UTC_NOW = partial(datetime.now, UTC)
 
@@ -106,6 +108,7 @@ class SimulatedCamera(Camera):
         self._plug, self._alive = plug, alive
         self.fires, self.live = fires, parts is None
         self._triggers = Semaphore(0)
+        self.silence_s = SLOW_S if size > QUICK else type(self).silence_s
         self._is_open = False
 
     def __enter__(self) -> Self:

@@ -25,7 +25,8 @@ class SupervisedCamera(Camera):
 
     ``tell`` hears of each loss and return at once, from a thread of the camera's own. ``stopped``
     ends the frames, within a tenth of a second, also while no frame comes. ``silence_s``: a camera
-    without a frame or a sign of life for so long is lost; ``open_s`` is what opening may take.
+    without a frame or a sign of life for so long is lost (None: as long as cameras of its kind
+    need, see :class:`Camera`); ``open_s`` is what opening may take.
 
     The first opening raises what is wrong, for a person is there. Later ones are tried for ever,
     of a live camera; one that is not (a folder, a file) would begin anew, and raises instead.
@@ -38,7 +39,7 @@ class SupervisedCamera(Camera):
         *,
         tell: Callable[[LinkChange], None] = lambda change: None,
         stopped: Callable[[], bool] = lambda: False,
-        silence_s: float = 1.5,
+        silence_s: float | None = None,
         open_s: float = 20.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
