@@ -20,7 +20,7 @@ from inspector.camera.messages import Beat, Ended, Fire, Opened, Taken
 from inspector.camera.process import CameraProcess
 
 TURN_S: Final = 0.1
-PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 4.0)
+PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0)
 """Before each attempt to open a lost camera; the last one again and again."""
 STEADY_S: Final = 5.0
 """A camera that was open for so long begins with the first pause again."""

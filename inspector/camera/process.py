@@ -94,6 +94,7 @@ class CameraProcess:
         """
         if not self._said.poll(timeout_s):
             if self._clock() - self._heard > silence_s:
+                self.kill()  # what hangs lets go of nothing, however politely it is asked
                 raise MissingError(
                     f"The camera's process gave no sign of life for {silence_s:g} s: "
                     "check the camera's cable and its producer."
