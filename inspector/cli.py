@@ -34,6 +34,7 @@ EXTRA_OF = {
     "matplotlib": "train",
     "onnxscript": "train",
     "open_clip": "train",
+    "psycopg": "postgresql",
     "pycocotools": "train",
     "pycuda": "tensorrt",
     "safetensors": "train",

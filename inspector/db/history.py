@@ -5,16 +5,27 @@ stays where it is while the station writes. A history is only opened on a databa
 program's schema; it never writes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Engine, ScalarSelect, Select, and_, func, select, true, tuple_
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    ScalarSelect,
+    Select,
+    and_,
+    func,
+    select,
+    true,
+    tuple_,
+)
 
 from inspector.db.connect import BUSY_MS
 from inspector.db.errors import explained
@@ -111,21 +122,23 @@ class History:
         self, wanted: HistoryFilter = EVERYTHING, *, before: str | None = None, limit: int = 50
     ) -> tuple[Record, ...]:
         """Up to ``limit`` records, newest first; ``before`` is the id of the last one seen."""
-        with explained(self._path), Session(self._engine) as session:
-            key = None if before is None else _key(session, before)
-            return tuple(_record(row) for row in session.scalars(page_query(wanted, key, limit)))
+        with explained(self._path), self._engine.begin() as connection:
+            key = None if before is None else _key(connection, before)
+            rows = connection.execute(_page(wanted, key, limit)).all()
+            regions = _regions(connection, [row.id for row in rows if row.verdict == Verdict.NG])
+        return tuple(_record(row, tuple(regions.get(row.id, ()))) for row in rows)
 
     def counts(self, wanted: HistoryFilter = EVERYTHING) -> Mapping[Verdict, int]:
         """How many inspections of each verdict, zeros included."""
         query = select(InspectionRow.verdict, func.count()).where(_matches(wanted))
-        with explained(self._path), Session(self._engine) as session:
-            found = session.execute(query.group_by(InspectionRow.verdict)).all()
+        with explained(self._path), self._engine.begin() as connection:
+            found = connection.execute(query.group_by(InspectionRow.verdict)).all()
         return {**dict.fromkeys(Verdict, 0), **{Verdict(v): count for v, count in found}}
 
     def products(self) -> tuple[str, ...]:
         """Every product that was ever inspected, by name: the choices of a filter."""
-        with explained(self._path), Session(self._engine) as session:
-            return tuple(sorted(session.scalars(select(ProductRow.name))))
+        with explained(self._path), self._engine.begin() as connection:
+            return tuple(sorted(connection.scalars(select(ProductRow.name))))
 
     def pareto(self, since: datetime, until: datetime) -> tuple[ParetoBar, ...]:
         """Rejected parts by product and reason, the most first, from ``since`` up to ``until``.
@@ -142,8 +155,8 @@ class History:
             .group_by(row.product, row.reason)
             .order_by(parts.desc(), row.product, row.reason)
         )
-        with explained(self._path), Session(self._engine) as session:
-            found = session.execute(query).all()
+        with explained(self._path), self._engine.begin() as connection:
+            found = connection.execute(query).all()
         return tuple(
             ParetoBar(product, Reason(reason), n) for product, reason, n in found if reason
         )
@@ -177,9 +190,7 @@ def _matches(wanted: HistoryFilter) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def page_query(
-    wanted: HistoryFilter, before: tuple[datetime, str] | None, limit: int
-) -> Select[InspectionRow]:
+def _page(wanted: HistoryFilter, before: tuple[datetime, str] | None, limit: int) -> Select[Any]:
     """Newest first; ``before`` is time and id of the last one seen.
 
     That lies before ``until``, which is then left out: said twice, SQLite takes it for twice as
@@ -189,21 +200,28 @@ def page_query(
     older = true() if before is None else tuple_(*key) < before
     if before is not None and wanted.until is not None and before[0] < wanted.until:
         wanted = replace(wanted, until=None)
-    return (
-        select(InspectionRow)
-        .where(_matches(wanted), older)
-        .order_by(*(column.desc() for column in key))
-        .limit(limit)
-        .options(selectinload(InspectionRow.defects))
-    )
+    newest_first = (column.desc() for column in key)
+    columns = InspectionRow.__table__.columns
+    return select(*columns).where(_matches(wanted), older).order_by(*newest_first).limit(limit)
 
 
-def _key(session: Session, inspection_id: str) -> tuple[datetime, str]:
-    last = session.get_one(InspectionRow, inspection_id)
-    return last.inspected_at, last.id
+def _key(connection: Connection, inspection_id: str) -> tuple[datetime, str]:
+    query = select(InspectionRow.inspected_at).where(InspectionRow.id == inspection_id)
+    return connection.execute(query).scalar_one(), inspection_id
 
 
-def _record(row: InspectionRow) -> Record:
+def _regions(connection: Connection, ids: Sequence[str]) -> Mapping[str, list[Region]]:
+    """By inspection, strongest first; of those that have some."""
+    found: dict[str, list[Region]] = {}
+    if ids:
+        columns = DefectRow.__table__.columns
+        query = select(*columns).where(DefectRow.inspection_id.in_(ids)).order_by(DefectRow.rank)
+        for row in connection.execute(query):
+            found.setdefault(row.inspection_id, []).append(_region(row))
+    return found
+
+
+def _record(row: Row[Any], regions: tuple[Region, ...]) -> Record:
     names = {"overlay": row.overlay, "crop": row.crop, "picture": row.picture}
     return Record(
         id=row.id,
@@ -224,13 +242,13 @@ def _record(row: InspectionRow) -> Record:
         stages_ms=row.stages_ms,
         pictures={name: Path(path) for name, path in names.items() if path is not None},
         truth_defect=row.truth_defect,
-        regions=tuple(_region(defect) for defect in row.defects),
+        regions=regions,
         part=row.part,
         lot=row.lot,
         serial=row.serial,
     )
 
 
-def _region(row: DefectRow) -> Region:
+def _region(row: Row[Any]) -> Region:
     contour = tuple((x, y) for x, y in row.contour)
     return Region(row.x, row.y, row.width, row.height, row.area_px, row.peak, contour, row.area_mm2)

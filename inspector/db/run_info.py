@@ -1,7 +1,9 @@
 """What stays the same from start to stop, and the rows that it makes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, insert
 
@@ -46,13 +48,26 @@ class RunInfo:
 
 def write_run(connection: Connection, run: RunInfo, started_at: datetime) -> None:
     """The run, after what it rests on, where that is not there yet."""
-    seen = {"first_seen_at": started_at}
-    put(connection, StationRow, {"name": run.station, **seen})
-    put(connection, CameraRow, {"station": run.station, "name": run.camera, **seen})
-    put(connection, BundleRow, {"sha256": run.bundle_sha256, "name": run.bundle_name, **seen})
-    plan = {"sha256": run.plan_sha256, "bundle_sha256": run.bundle_sha256}
-    put(connection, PlanRow, {**plan, **seen})
-    put(connection, RecipeVersionRow, {"sha256": run.recipe_sha256, "recipe": run.recipe, **seen})
     names = [column.name for column in RunRow.__table__.columns]
     values = {name: getattr(run, name) for name in names if hasattr(run, name)}
+    write_rests(connection, values, run.bundle_name, run.recipe, started_at)
     connection.execute(insert(RunRow).values(**values, started_at=started_at))
+
+
+def write_rests(
+    connection: Connection,
+    run: Mapping[str, Any],
+    bundle_name: str | None,
+    recipe: str | None,
+    seen_at: datetime,
+) -> None:
+    """Station, camera, bundle, plan and recipe version of a run, given by its columns."""
+    bundle, recipe_sha256 = run["bundle_sha256"], run["recipe_sha256"]
+    for row, values in (
+        (StationRow, {"name": run["station"]}),
+        (CameraRow, {"station": run["station"], "name": run["camera"]}),
+        (BundleRow, {"sha256": bundle, "name": bundle_name}),
+        (PlanRow, {"sha256": run["plan_sha256"], "bundle_sha256": bundle}),
+        (RecipeVersionRow, {"sha256": recipe_sha256, "recipe": recipe}),
+    ):
+        put(connection, row, {**values, "first_seen_at": seen_at})

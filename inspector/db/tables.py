@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy import types as sql
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class UtcTime(sql.TypeDecorator[datetime]):
@@ -184,8 +184,6 @@ class InspectionRow(Base):
     crop: Mapped[str | None]
     picture: Mapped[str | None]
     truth_defect: Mapped[str | None]
-
-    defects: Mapped[list["DefectRow"]] = relationship(order_by="DefectRow.rank")
 
     __table_args__: Any = (
         UniqueConstraint("run_id", "sequence"),

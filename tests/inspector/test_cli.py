@@ -164,7 +164,7 @@ def test_every_package_of_the_extras_is_known_to_the_border() -> None:
     """Whoever adds a package to an extra is told here to name its module in EXTRA_OF."""
     modules = metadata.packages_distributions()
     for requirement in metadata.requires(cli.DISTRIBUTION) or ():
-        extra = re.search(r"extra == '(train|tensorrt)'", requirement.replace('"', "'"))
+        extra = re.search(r"extra == '(train|tensorrt|postgresql)'", requirement.replace('"', "'"))
         name = re.match(r"[\w.-]+", requirement)
         if extra and name:
             wanted = name[0].lower().replace("-", "_")

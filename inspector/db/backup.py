@@ -1,0 +1,110 @@
+"""Copies of a database: made while it is in use, verified, and put back in its place."""
+
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import create_engine
+
+from engine.types import DatabaseError, InputError
+from inspector.db.errors import explained
+from inspector.db.migrate import back_up, find_revision
+
+BESIDE: Final = ("", "-wal", "-shm")
+"""What belongs to a database that was not closed in peace."""
+
+
+def save(path: Path, target: Path, *, overwrite: bool = False) -> None:
+    """Copy a database that may be in use to ``target``, whole and verified or not at all.
+
+    :class:`InputError` where there is nothing to copy or no place to copy to,
+    :class:`DatabaseError` where source, copy or disk is unsound.
+    """
+    _require_database(path)
+    if target.exists() and (target.samefile(path) or not overwrite):
+        raise InputError(f"There is a file at {target} already: name another, or use --overwrite.")
+    if not target.parent.is_dir():
+        raise InputError(f"There is no folder {target.parent}: make it first.")
+    with explained(path):
+        back_up(path, target)
+
+
+def restore(backup: Path, path: Path, now: datetime) -> Path | None:
+    """Put a copy in the place of a database; returns where the replaced one lies, if there was one.
+
+    The copy is verified first: sound, and of this program's schema or an older one. A database that
+    a station or a window has open is not replaced. Between that look and the replacing somebody
+    could still open it; that gap is milliseconds and nothing portable closes it.
+    """
+    _require_database(backup)
+    if path.exists() and path.samefile(backup):
+        raise InputError(f"{backup} is the database itself: name its backup.")
+    if not path.parent.is_dir():
+        raise InputError(f"There is no folder {path.parent}: make it first.")
+    part = path.with_name(f"{path.name}.restored")
+    with explained(backup):
+        back_up(backup, part)  # our own copy: nobody changes it between the look and the use
+    try:
+        _require_ours(part, backup)
+        replaced = _put_aside(path, now)
+    except BaseException:
+        part.unlink()
+        raise
+    part.replace(path)
+    return replaced
+
+
+def _require_database(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"There is no database at {path}: name the file.")
+
+
+def _require_ours(part: Path, backup: Path) -> None:
+    with explained(backup), closing(sqlite3.connect(part)) as connection:
+        (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if said != "ok":
+        raise DatabaseError(f"The backup {backup} is damaged ({said}): use another.")
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(part))
+    try:
+        with explained(backup), engine.begin() as opened:
+            if find_revision(opened, str(backup)) is None:
+                raise DatabaseError(f"The backup {backup} is empty: use another.")
+    finally:
+        engine.dispose()
+
+
+def _put_aside(path: Path, now: datetime) -> Path | None:
+    if not path.exists():
+        return None
+    _require_alone(path)
+    aside = path.with_name(f"{path.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
+    if aside.exists():
+        raise InputError(f"There is a file at {aside} already: try again in a second.")
+    for end in BESIDE:
+        left = path.with_name(path.name + end)
+        if left.exists():
+            left.rename(aside.with_name(aside.name + end))
+    return aside
+
+
+def _require_alone(path: Path) -> None:
+    """:class:`DatabaseError` while anybody has the database open.
+
+    Every connection in WAL mode holds a shared lock on the file for as long as it is open, and
+    SQLite gives up the mode only to one that is alone; this also folds the log into the file. One
+    that is too damaged to be asked has nobody working on it, and is what a restore is for.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=0)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise DatabaseError(
+                f"The database {path} is open in another program: "
+                "end the station and its window, then try again."
+            ) from error
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            with explained(path):
+                raise

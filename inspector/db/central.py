@@ -1,0 +1,161 @@
+"""The site's database, named by URL: PostgreSQL, or SQLite where one machine is enough.
+
+The same migrations make it. A station never works on it directly: it writes to its own file, and
+its outbox is received here. Nothing that is SQLite's alone (pragmas, BEGIN IMMEDIATE, a copy before
+a migration) is said to PostgreSQL; its backups are its administrator's.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from sqlalchemy import Connection, Engine, create_engine, exc
+from sqlalchemy.engine import URL, make_url
+
+from engine.types import DatabaseError, InputError
+from inspector.db.connect import writing_engine
+from inspector.db.errors import explained
+from inspector.db.migrate import find_revision, newest_revision, upgrade
+from inspector.db.outbox import Item, RowRefusedError
+from inspector.db.payload import columns_of
+from inspector.db.put import put
+from inspector.db.run_info import write_rests
+from inspector.db.side_tables import ReceivedRow
+from inspector.db.tables import DefectRow, InspectionRow, ProductRow, RunRow
+from inspector.db.upgrade import Upgraded, upgrade_file
+from inspector.pipeline.loop import utc_now
+
+CONNECT_S: Final = 5
+EXAMPLE: Final = "postgresql://inspector@server/inspections"
+INSUFFICIENT_PRIVILEGE: Final = "42501"  # PostgreSQL's SQLSTATE
+
+
+class Central:
+    """Receives what stations send; :meth:`receive` is a forwarder's ``send``.
+
+    :class:`DatabaseError` where the database cannot be reached or is of another schema,
+    :class:`RowRefusedError` where it does not take a row. A row sent twice lands once.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = parse_url(url)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._engine = engine_of(self._url)
+            stack.callback(self._engine.dispose)
+            with reached(self._url), self._engine.begin() as connection:
+                name = shown(self._url)
+                if find_revision(connection, name) != newest_revision():
+                    raise DatabaseError(
+                        f"The database {name} has not this program's schema: "
+                        "run 'inspector db upgrade' on it."
+                    )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def receive(self, item: Item) -> bool:
+        """Write one row of an outbox, all of it or nothing; False where it had arrived before."""
+        try:
+            with reached(self._url), self._engine.begin() as connection:
+                return receive(connection, item, utc_now())
+        except (exc.IntegrityError, exc.DataError, exc.StatementError, KeyError) as error:
+            said = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise RowRefusedError(
+                f"The database {shown(self._url)} refuses {item.key}: {said}."
+            ) from error
+
+
+def receive(connection: Connection, item: Item, now: datetime) -> bool:
+    """The rows of one message, unless this revision of it is there."""
+    mark = {"key": item.key, "revision": item.revision, "received_at": now}
+    if not put(connection, ReceivedRow, mark):
+        return False
+    run = columns_of(RunRow, item.payload["run"])
+    part = columns_of(InspectionRow, item.payload["inspection"])
+    write_rests(connection, run, item.payload["run"].get("bundle_name"), None, part["inspected_at"])
+    put(connection, RunRow, {**run, "started_at": part["inspected_at"]})
+    if part["product"] is not None:
+        seen = {"name": part["product"], "first_seen_at": part["inspected_at"]}
+        put(connection, ProductRow, seen)
+    put(connection, InspectionRow, part)
+    for defect in item.payload["defects"]:
+        put(connection, DefectRow, columns_of(DefectRow, defect))
+    return True
+
+
+def upgrade_url(text: str) -> Upgraded:
+    """Bring a database named by URL to this program's schema; an empty server's gets all tables."""
+    url = parse_url(text)
+    if url.get_backend_name() == "sqlite":
+        return upgrade_file(Path(str(url.database)))
+    engine = engine_of(url)
+    try:
+        with reached(url), engine.begin() as connection:
+            found = find_revision(connection, shown(url))
+            if found != newest_revision():
+                upgrade(connection)
+            return Upgraded(shown(url), found, newest_revision())
+    finally:
+        engine.dispose()
+
+
+def parse_url(text: str) -> URL:
+    """``postgresql://USER@HOST/NAME`` or ``sqlite:///PATH``; :class:`InputError` for others."""
+    try:
+        url = make_url(text)
+    except exc.ArgumentError:
+        raise InputError(f"{text!r} is no URL of a database: try {EXAMPLE}.") from None
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() == "sqlite" and url.database:
+        return url
+    raise InputError(f"Only PostgreSQL and SQLite are supported, not {shown(url)}: try {EXAMPLE}.")
+
+
+def engine_of(url: URL) -> Engine:
+    """:class:`ModuleNotFoundError` of psycopg where its extra is not installed."""
+    if url.get_backend_name() == "sqlite":
+        return writing_engine(Path(str(url.database)))
+    return create_engine(url, connect_args={"connect_timeout": CONNECT_S}, pool_pre_ping=True)
+
+
+def shown(url: URL) -> str:
+    """For people: without the password, without the driver."""
+    plain = url.set(drivername=url.get_backend_name())
+    return plain.render_as_string(hide_password=True)
+
+
+@contextmanager
+def reached(url: URL) -> Iterator[None]:
+    """What a server says of itself, in one sentence; what it says of a row stays as it is."""
+    if url.get_backend_name() == "sqlite":
+        with explained(Path(str(url.database))):
+            yield
+        return
+    try:
+        yield
+    except (exc.OperationalError, exc.InterfaceError) as error:
+        said = str(error.orig).strip().splitlines()[0]
+        raise DatabaseError(
+            f"The database {shown(url)} does not answer ({said}): check its address, its server "
+            "and who may enter."
+        ) from error
+    except exc.ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
+            raise
+        raise DatabaseError(
+            f"The database {shown(url)} does not allow this user to do that: ask its administrator."
+        ) from error

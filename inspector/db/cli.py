@@ -1,0 +1,89 @@
+"""Check, back up, restore and upgrade a station's database, and see what it could not send."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+db = typer.Typer(no_args_is_help=True, help=__doc__)
+
+Database = Annotated[Path, typer.Argument(metavar="DATABASE", help="A station's database file.")]
+
+MOST_LISTED = 20
+
+
+@db.command()
+def check(
+    path: Database,
+    pictures_of_days: Annotated[
+        int | None,
+        typer.Option(min=0, help="Look for pictures of so many days; older ones may be retired."),
+    ] = None,
+) -> None:
+    """Read the whole database: damage, gaps, missing pictures; exit code 1 if any."""
+    from inspector.db import check as room
+
+    now = datetime.now(UTC)
+    since = None if pictures_of_days is None else now - timedelta(days=pictures_of_days)
+    findings = room.check(path, since)
+    for sentence in findings.sentences:
+        typer.echo(sentence)
+    for picture in findings.missing[:MOST_LISTED]:
+        typer.echo(f"The picture {picture} is not on the disk.")
+    if len(findings.missing) > MOST_LISTED:
+        typer.echo(f"… and {len(findings.missing) - MOST_LISTED} more pictures.")
+    if findings:
+        raise typer.Exit(1)
+    typer.echo(f"{path}: sound.")
+
+
+@db.command()
+def backup(
+    path: Database,
+    target: Annotated[Path, typer.Argument(help="The file to write.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file.")] = False,
+) -> None:
+    """Copy a database, also while a station writes it; the copy is verified."""
+    from inspector.db.backup import save
+
+    save(path, target, overwrite=overwrite)
+    typer.echo(str(target))
+
+
+@db.command()
+def restore(
+    backup: Annotated[Path, typer.Argument(metavar="BACKUP", help="A file from 'db backup'.")],
+    path: Database,
+) -> None:
+    """Put a backup in the place of a database that nobody has open; the present one is kept."""
+    from inspector.db.backup import restore as put_back
+
+    replaced = put_back(backup, path, datetime.now(UTC))
+    kept = "" if replaced is None else f"; what was there is {replaced}"
+    typer.echo(f"{path}: restored{kept}.")
+
+
+@db.command()
+def upgrade(
+    database: Annotated[str, typer.Argument(help="A database file, or the URL of a site's one.")],
+) -> None:
+    """Bring a database to this program's schema; a file is copied before."""
+    from inspector.db.central import upgrade_url
+    from inspector.db.upgrade import upgrade_file
+
+    done = upgrade_url(database) if "://" in database else upgrade_file(Path(database))
+    typer.echo(str(done))
+
+
+@db.command()
+def outbox(path: Database) -> None:
+    """Say how many rows wait to be sent, and which were refused; exit code 1 if any was."""
+    from inspector.db.outbox import dead, pending
+
+    letters = dead(path)
+    typer.echo(f"{path}: {pending(path)} rows wait to be sent, {len(letters)} were refused.")
+    for letter in letters[:MOST_LISTED]:
+        typer.echo(f"{letter.key} after {letter.attempts} tries: {letter.error}")
+    if letters:
+        raise typer.Exit(1)

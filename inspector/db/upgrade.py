@@ -1,0 +1,47 @@
+"""Bring a database to this program's schema by hand, before a station does it by itself."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.types import InputError
+from inspector.db.connect import foreign_keys_off, writing_engine
+from inspector.db.errors import explained
+from inspector.db.migrate import before_migration, check_integrity, migrate, newest_revision
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """The revision found (None: it was empty), the one there is now, and the copy made before."""
+
+    name: str
+    found: str | None
+    now: str
+    copy: Path | None = None
+
+    def __str__(self) -> str:
+        if self.found == self.now:
+            return f"{self.name}: schema {self.now}, up to date."
+        kept = "" if self.copy is None else f"; what was there is {self.copy}"
+        return f"{self.name}: schema {self.found or 'none'} → {self.now}{kept}."
+
+
+def upgrade_file(path: Path) -> Upgraded:
+    """Migrate a station's file; :class:`InputError` where there is none, which is a misspelt path:
+    a station makes its own."""
+    if not path.is_file():
+        raise InputError(f"There is no database at {path}: name the file.")
+    engine = writing_engine(path)
+    try:
+        with (
+            explained(path),
+            engine.connect() as connection,
+            foreign_keys_off(connection, path),
+            connection.begin(),
+        ):
+            check_integrity(connection, path)
+            found = migrate(connection, path)
+    finally:
+        engine.dispose()
+    now = newest_revision()
+    copied = found is not None and found != now
+    return Upgraded(str(path), found, now, before_migration(path, now) if copied else None)
