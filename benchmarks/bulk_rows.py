@@ -34,8 +34,8 @@ SELECT printf('%08x-%04x-7%03x-8%03x-%012x', ms >> 16, ms & 65535, n % 4096, n /
     '{run}', n + 1, n, 0, '', product, product, printf('L%05d', n / 5000), printf('S%09d', n),
     verdict,
     CASE verdict WHEN 'NG' THEN 'defect' WHEN 'FAULT' THEN
-        CASE dice / 1000 % 4 WHEN 0 THEN 'no_frame' WHEN 1 THEN 'lost_frame' WHEN 2 THEN 'late_result'
-        ELSE 'black_frame' END END,
+        CASE dice / 1000 % 4 WHEN 0 THEN 'no_frame' WHEN 1 THEN 'lost_frame'
+        WHEN 2 THEN 'late_result' ELSE 'black_frame' END END,
     CASE WHEN n % 99991 = 0 THEN 'picture_not_saved' END,
     CASE verdict WHEN 'FAULT' THEN NULL ELSE coin / 524288.0 END, 0.5, 0.5, moment, moment,
     printf('{{"grab": %.3f, "check": 0.412, "pre": 1.873, "infer": %.3f, "post": 0.911}}',

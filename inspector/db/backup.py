@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 
 from engine.types import DatabaseError, InputError
 from inspector.db.errors import explained
-from inspector.db.migrate import back_up, find_revision
+from inspector.db.migrate import back_up, find_revision, one_line
 
 BESIDE: Final = ("", "-wal", "-shm")
 """What belongs to a database that was not closed in peace."""
@@ -65,7 +65,7 @@ def _require_ours(part: Path, backup: Path) -> None:
     with explained(backup), closing(sqlite3.connect(part)) as connection:
         (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if said != "ok":
-        raise DatabaseError(f"The backup {backup} is damaged ({said}): use another.")
+        raise DatabaseError(f"The backup {backup} is damaged ({one_line(said)}): use another.")
     engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(part))
     try:
         with explained(backup), engine.begin() as opened:

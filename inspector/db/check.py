@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, and_, func, or_, select, true
 
 from inspector.db.errors import explained
+from inspector.db.migrate import one_line
 from inspector.db.reading import reading
 from inspector.db.tables import InspectionRow, RecipeVersionRow
 
@@ -47,7 +48,7 @@ def _damage(connection: Connection) -> Iterator[str]:
     """SQLite's whole integrity_check: pages, indexes against their tables, CHECKs."""
     for (said,) in connection.exec_driver_sql(f"PRAGMA integrity_check({MOST_DAMAGE})"):
         if said != "ok":
-            yield f"SQLite finds damage: {said}"
+            yield f"SQLite finds damage: {one_line(said)}"
 
 
 def _broken_keys(connection: Connection) -> Iterator[str]:

@@ -24,9 +24,14 @@ def check_integrity(connection: Connection, path: Path) -> None:
     answer = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     if answer != "ok":
         raise DatabaseError(
-            f"The database {path} is damaged ({answer}): "
+            f"The database {path} is damaged ({one_line(answer)}): "
             "restore a backup, or move it away to begin a new one."
         )
+
+
+def one_line(answer: str) -> str:
+    """What SQLite finds, without its heading and line breaks."""
+    return " ".join(answer.removeprefix("*** in database main ***").split())
 
 
 def migrate(connection: Connection, path: Path, scripts: str = SHIPPED) -> str | None:
@@ -106,7 +111,10 @@ def back_up(path: Path, target: Path) -> None:
         (answer,) = copy.execute("PRAGMA quick_check(1)").fetchone()
     if answer != "ok":
         part.unlink()
-        raise DatabaseError(f"The backup of {path} is damaged ({answer}): check the disk.")
+        raise DatabaseError(
+            f"A copy of the database {path} is damaged ({one_line(answer)}), "
+            "as its source or the disk may be: run 'inspector db check' on it."
+        )
     part.replace(target)
 
 

@@ -1,0 +1,180 @@
+"""The site's database: the same migrations, and rows that land once, on both kinds of database."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, text
+
+from engine.types import DatabaseError
+from inspector.camera.base import PartIdentity
+from inspector.db.central import Central, engine_of, parse_url, upgrade_url
+from inspector.db.log import InspectionLog
+from inspector.db.migrate import newest_revision
+from inspector.db.outbox import Forwarder, Item, Patience, Round, RowRefusedError, pending
+from inspector.db.tables import Base
+from inspector.db.writer import Writer
+from inspector.pipeline.inspection import Verdict
+from tests.inspector.db_parts import SCRATCH, inspection, run_info
+from tests.inspector.pipeline_parts import frame
+from tests.inspector.postgres import postgres_server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind, brought to our schema."""
+    if request.param == "sqlite":
+        with Writer(path := tmp_path / "site.sqlite"):
+            pass
+        return f"sqlite:///{path.as_posix()}"
+    server = str(request.getfixturevalue("server"))
+    engine = create_engine(parse_url(server))
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    assert str(upgrade_url(server)).endswith(f"schema none → {newest_revision()}.")
+    assert str(upgrade_url(server)).endswith("up to date.")
+    return server
+
+
+@pytest.fixture
+def site(url: str) -> Iterator[Engine]:
+    engine = engine_of(parse_url(url))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Iterator[Writer]:
+    """A station with three parts to send: OK, NG, FAULT."""
+    with Writer(tmp_path / "station.sqlite") as writer:
+        named = replace(run_info(), bundle_name="gears", shift="late")
+        with InspectionLog(Path(), named, outbox=True, writer=writer) as log:
+            for n, verdict in enumerate(Verdict):
+                seen = replace(frame(n), part=PartIdentity(serial=f"S{n}"))
+                log.write(inspection(n, verdict, frame=seen))
+        yield writer
+
+
+def rows(site: Engine, query: str) -> list[tuple[object, ...]]:
+    with site.begin() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def test_the_migrations_make_the_tables_that_the_code_declares(site: Engine) -> None:
+    with site.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_what_a_station_sends_arrives_whole(url: str, site: Engine, station: Writer) -> None:
+    with Central(url) as central:
+        done = Forwarder(station, central.receive).forward_once()
+
+    assert done == Round(3, 0)
+    query = "SELECT verdict, reason, serial, product, score FROM inspection ORDER BY sequence"
+    assert rows(site, query) == [
+        ("OK", None, "S0", "disc", 0.1),
+        ("NG", "defect", "S1", "disc", 0.9),
+        ("FAULT", "black_frame", "S2", "disc", None),
+    ]
+    assert rows(site, "SELECT rank, area_px, peak FROM defect") == [(0, SCRATCH.area_px, 0.9)]
+    assert rows(site, "SELECT station, shift, steps FROM run") == [("press 4", "late", 10)]
+    assert rows(site, "SELECT name FROM bundle") == [("gears",)]
+    assert rows(site, "SELECT name FROM product") == [("disc",)]
+
+
+def test_a_row_sent_twice_lands_once(url: str, site: Engine, station: Writer) -> None:
+    sent: list[Item] = []
+    with Central(url) as central:
+        Forwarder(station, sent.append).forward_once()
+        landed = [central.receive(item) for item in [*sent, *reversed(sent)]]
+
+    assert landed == [True] * 3 + [False] * 3
+    assert rows(site, "SELECT count(*) FROM inspection") == [(3,)]
+    assert rows(site, "SELECT key, revision FROM received ORDER BY key") == [
+        (inspection(n).id, 1) for n in range(3)
+    ]
+
+
+def test_a_station_that_dies_before_it_notes_sends_again_and_lands_once(
+    url: str, site: Engine, station: Writer
+) -> None:
+    with Central(url) as central:
+
+        def send_and_die(item: Item) -> None:
+            central.receive(item)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            Forwarder(station, send_and_die).forward_once()
+        freed = "UPDATE outbox SET lease_until = NULL"
+        station.transact(lambda c: c.exec_driver_sql(freed))
+        assert Forwarder(station, central.receive).forward_once() == Round(3, 0)
+
+    assert rows(site, "SELECT count(*) FROM inspection") == [(3,)]
+
+
+def test_a_row_that_breaks_a_rule_is_refused_whole_and_alone(
+    url: str, site: Engine, station: Writer
+) -> None:
+    spoilt = "UPDATE outbox SET payload = replace(payload, '\"OK\"', '\"MAYBE\"') WHERE id = 1"
+    station.transact(lambda c: c.exec_driver_sql(spoilt))
+    with Central(url) as central:
+        done = Forwarder(station, central.receive, patience=Patience(tries=1)).forward_once()
+
+    assert done == Round(2, 1)
+    assert rows(site, "SELECT count(*) FROM inspection") == [(2,)]
+    assert rows(site, "SELECT count(*) FROM received") == [(2,)]
+
+
+def test_a_message_that_lacks_something_is_refused(url: str) -> None:
+    empty = Item(1, "x", 1, {}, 0, None)
+    with Central(url) as central, pytest.raises(RowRefusedError, match="refuses x"):
+        central.receive(empty)
+
+
+def test_what_a_newer_station_says_beyond_our_columns_is_left_out(
+    url: str, site: Engine, station: Writer
+) -> None:
+    sent: list[Item] = []
+    Forwarder(station, sent.append).forward_once()
+    more = {**sent[0].payload["inspection"], "weather": "rain"}
+    with Central(url) as central:
+        assert central.receive(replace(sent[0], payload={**sent[0].payload, "inspection": more}))
+
+
+def test_a_database_without_our_schema_is_refused(server: str) -> None:
+    engine = create_engine(parse_url(server))
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    with pytest.raises(DatabaseError, match="db upgrade"):
+        Central(server).__enter__()
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE contacts (name TEXT)"))
+    engine.dispose()
+    with pytest.raises(DatabaseError, match="belongs to another program"):
+        upgrade_url(server)
+
+
+def test_a_server_that_went_away_costs_no_row_a_try(tmp_path: Path, station: Writer) -> None:
+    with postgres_server() as url:
+        upgrade_url(url)
+        central = Central(url).__enter__()
+    with central:
+        done = Forwarder(station, central.receive).forward_once()
+
+    assert done.unreachable is not None
+    assert "does not answer" in done.unreachable
+    assert pending(tmp_path / "station.sqlite") == 3
