@@ -106,16 +106,23 @@ def back_up(path: Path, target: Path) -> None:
     """Copy a database that may be in use, verified, whole or not at all."""
     part = target.with_suffix(target.suffix + ".part")
     part.unlink(missing_ok=True)
+    try:
+        _copy(path, part)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    part.replace(target)
+
+
+def _copy(path: Path, part: Path) -> None:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as copy:
         source.backup(copy)
         (answer,) = copy.execute("PRAGMA quick_check(1)").fetchone()
     if answer != "ok":
-        part.unlink()
         raise DatabaseError(
             f"A copy of the database {path} is damaged ({one_line(answer)}), "
             "as its source or the disk may be: run 'inspector db check' on it."
         )
-    part.replace(target)
 
 
 def _config(connection: Connection, scripts: str) -> Config:

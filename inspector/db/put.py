@@ -23,7 +23,9 @@ def put(connection: Connection, row: type[Base], values: Mapping[str, Any]) -> b
     assert isinstance(table, Table)
     statement = INSERT[connection.dialect.name](table).values(**values)
     gaps = [name for name in values if table.c[name].nullable]
-    new = connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    # RETURNING, since psycopg tells no row count here.
+    asked = statement.on_conflict_do_nothing().returning(*table.primary_key)
+    new = connection.execute(asked).first() is not None
     if gaps and not new:
         keys = [column == values[column.name] for column in table.primary_key]
         filled = {name: func.coalesce(table.c[name], values[name]) for name in gaps}

@@ -1,6 +1,7 @@
 """The site's database: the same migrations, and rows that land once, on both kinds of database."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -169,10 +170,10 @@ def test_a_database_without_our_schema_is_refused(server: str) -> None:
 
 
 def test_a_server_that_went_away_costs_no_row_a_try(tmp_path: Path, station: Writer) -> None:
-    with postgres_server() as url:
-        upgrade_url(url)
-        central = Central(url).__enter__()
-    with central:
+    with ExitStack() as opened:
+        with postgres_server() as url:
+            upgrade_url(url)
+            central = opened.enter_context(Central(url))
         done = Forwarder(station, central.receive).forward_once()
 
     assert done.unreachable is not None
