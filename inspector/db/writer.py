@@ -35,8 +35,9 @@ class Writer:
     def __init__(self, path: Path, *, busy_ms: int = BUSY_MS) -> None:
         self._path = path
         self._busy_ms = busy_ms
-        self._events: deque[dict[str, Any]] = deque()
-        self._connected = ExitStack()  # the thread's own
+        self._events: deque[dict[str, Any]] = deque()  # from any thread to the writer's
+        self._riding: list[dict[str, Any]] = []  # the writer's own, like the connection
+        self._connected = ExitStack()
         self._thread: ThreadPoolExecutor
 
     def __enter__(self) -> Self:
@@ -62,8 +63,8 @@ class Writer:
         return self._thread.submit(self._transact, work).result()
 
     def event(self, event: StationEvent, run_id: str | None = None) -> None:
-        """Keep an event; neither waits nor fails. What the disk refuses now is tried again with
-        each later transaction, which fails with it."""
+        """Keep an event, while the writer is open; neither waits nor fails. What the disk refuses
+        now is tried again with each later transaction, which fails with it."""
         self._events.append(
             {
                 "run_id": run_id,
@@ -87,17 +88,17 @@ class Writer:
 
     def _write_events(self) -> None:
         """All that wait, unless a transaction has taken them along meanwhile."""
-        if self._events:
+        if self._events or self._riding:
             self._transact(lambda connection: None)
 
     def _transact(self, work: Callable[[Connection], T]) -> T:
-        riding = list(self._events)
+        while self._events:
+            self._riding.append(self._events.popleft())
         with explained(self._path), self._connection.begin():
-            if riding:
-                self._connection.execute(insert(EventRow), riding)
+            if self._riding:
+                self._connection.execute(insert(EventRow), self._riding)
             result = work(self._connection)
-        for _ in riding:  # only now: what was rolled back still waits
-            self._events.popleft()
+        self._riding.clear()  # only now: what was rolled back still rides
         return result
 
 

@@ -1,6 +1,8 @@
 """The outbox: written with the inspection, sent once or twice, landing once."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,6 +21,8 @@ from inspector.db.writer import Writer
 from inspector.pipeline.inspection import Verdict
 from tests.inspector.db_parts import inspection, run_info
 from tests.inspector.pipeline_parts import NOON
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -240,3 +244,32 @@ def test_no_two_letters_of_one_revision(path: Path, writer: Writer) -> None:
     )
     with pytest.raises(exc.IntegrityError, match="UNIQUE"):
         writer.transact(lambda c: c.exec_driver_sql(copy))
+
+
+WRITE_FOR_EVER = """
+import sys
+from itertools import count
+from pathlib import Path
+from inspector.db.log import InspectionLog
+from tests.inspector.db_parts import inspection, run_info
+
+with InspectionLog(Path(sys.argv[1]), run_info(), outbox=True) as log:
+    for n in count():
+        print(log.write(inspection(n)).id, flush=True)
+"""
+
+
+def test_a_killed_station_leaves_each_part_it_told_of_and_each_with_its_letter(path: Path) -> None:
+    command = [sys.executable, "-c", WRITE_FOR_EVER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as station:
+        assert station.stdout is not None
+        told = [station.stdout.readline().strip() for _ in range(30)]
+        station.kill()
+        told += [line.strip() for line in station.stdout if line.endswith("\n")]
+
+    with Writer(path):
+        pass
+    kept = [key for (key,) in rows(path, "SELECT id FROM inspection ORDER BY id")]
+    assert set(told) <= set(kept)
+    assert len(kept) - len(told) <= 1, "committed, and killed before it was told"
+    assert [key for (key,) in rows(path, "SELECT key FROM outbox ORDER BY id")] == kept
