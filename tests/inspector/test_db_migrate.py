@@ -1,6 +1,6 @@
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from inspector.db.connect import foreign_keys_off, writing_engine
 from inspector.db.errors import explained
 from inspector.db.history import History
 from inspector.db.log import InspectionLog, writing
-from inspector.db.migrate import SHIPPED, check_revision, migrate, newest_revision
+from inspector.db.migrate import SHIPPED, check_integrity, check_revision, migrate, newest_revision
 from inspector.db.tables import Base
 from tests.inspector.db_parts import inspection, run_info
 
@@ -169,3 +169,35 @@ def test_a_locked_database_is_refused(path: Path) -> None:
             writing(path, busy_ms=20),
         ):
             pass
+
+
+@pytest.mark.parametrize(
+    ("table", "whole_bytes", "found"),
+    [("run", 2**30, True), ("run", 0, True), ("inspection", 2**30, True), ("inspection", 0, False)],
+)
+def test_of_a_large_database_all_but_the_long_tables_is_checked_at_the_start(
+    path: Path, table: str, whole_bytes: int, found: bool
+) -> None:
+    broken = {
+        "run": "UPDATE run SET steps = NULL",
+        "inspection": "UPDATE inspection SET source = NULL",
+    }
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        column = {"run": "steps INTEGER", "inspection": "source VARCHAR"}[table]
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = ?",
+            (f"{column} NOT NULL", column, table),
+        )
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(broken[table])
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = ?",
+            (column, f"{column} NOT NULL", table),
+        )
+    engine = writing_engine(path)
+    expected = pytest.raises(DatabaseError, match="is damaged") if found else nullcontext()
+    with engine.begin() as connection, expected:
+        check_integrity(connection, path, whole_bytes)
+    engine.dispose()
