@@ -210,7 +210,7 @@ def measure(path: Path, rows: int) -> bool:
     writer = spawn.Process(target=write_on, args=(path, run_id, stop, theirs))
     forget_cached(path)
     writer.start()
-    print(f"writer: opened in {ours.recv():.1f} s (quick_check of the whole file)", flush=True)
+    print(f"writer: opened in {ours.recv():.1f} s (a check of all but the long tables)", flush=True)
     forget_cached(path)
     began = time.perf_counter()
     with History(path) as history:

@@ -232,3 +232,19 @@ def test_pareto_counts_rejects_but_not_those_a_person_has_called_ok(parts: Path)
     found = [(bar.product, bar.reason, bar.parts) for bar in bars]
     assert found == [("disc", Reason.BLACK_FRAME, 1), ("disc", Reason.DEFECT, 1)]
     assert none == ()
+
+
+def test_pareto_reads_an_index_alone(parts: Path) -> None:
+    asked: list[Any] = []
+    with History(parts) as history:
+        event.listen(history._engine, "before_cursor_execute", lambda *a: asked.append(a[2:4]))
+        history.pareto(NOON, NOON.replace(hour=13))
+        statement, parameters = next(each for each in asked if "GROUP BY" in each[0])
+        with history._engine.connect() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            steps = [row[3] for row in plan]
+
+    assert any(
+        "inspection USING COVERING INDEX inspection_by_reason (reason=? AND" in s for s in steps
+    )
+    assert any("review USING INDEX review_by_inspection" in step for step in steps)

@@ -103,7 +103,8 @@ def _extend_inspection() -> None:
     for name in ("part", "lot", "serial"):
         op.add_column("inspection", sa.Column(name, sa.String()))
     op.drop_index("inspection_by_reason", "inspection")
-    for name in ("reason", "part", "lot", "serial"):
+    _index_few("inspection_by_reason", ["reason", "inspected_at", "id", "product"], "reason")
+    for name in ("part", "lot", "serial"):
         _index_few(f"inspection_by_{name}", [name, "inspected_at", "id"], name)
     _index_few("inspection_by_reject", ["product", "verdict", "inspected_at", "id"], "reason")
     _index_few("inspection_by_alarm", ["inspected_at", "id"], "alarm")
