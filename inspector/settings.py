@@ -5,8 +5,17 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from engine.cli import MOST_THREADS
 from engine.types import InputError
@@ -192,6 +201,27 @@ class MqttSettings(BaseModel):
         return self
 
 
+class SiteSettings(BaseModel):
+    """The site's database, to which each record is sent on: ``postgresql://user@server/name``.
+
+    The password is never here: PostgreSQL's own ``~/.pgpass`` or ``PGPASSWORD`` has it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_database_without_password(cls, url: str) -> str:
+        address = urlsplit(url)
+        if address.scheme not in ("postgresql", "sqlite"):
+            raise ValueError("a URL begins with postgresql:// or sqlite:///")
+        if address.password is not None:
+            raise ValueError("leave the password out: ~/.pgpass or PGPASSWORD has it")
+        return url
+
+
 class StationSettings(BaseModel):
     """What a person decides about a station; what was measured stands in the recipe.
 
@@ -223,6 +253,7 @@ class StationSettings(BaseModel):
     trusted_keys: tuple[Path, ...] = ()
     modbus: ModbusSettings | None = None
     mqtt: MqttSettings | None = None
+    site: SiteSettings | None = None
 
 
 def read_settings(path: Path) -> StationSettings:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -19,17 +18,14 @@ from engine.detector import Detector
 from engine.manifest import PlanManifest
 from engine.plan import read_plan
 from engine.sealed import require_unsealed
-from engine.types import DatabaseError, InferenceError, InputError, KnownError
+from engine.types import DatabaseError, InferenceError, KnownError
 from inspector.camera.address import without_password
-from inspector.camera.base import Frame
-from inspector.camera.codes import identified
 from inspector.camera.keeper import Link, LinkChange
 from inspector.camera.supervised import SupervisedCamera
+from inspector.db.forwarding import Forwarding
 from inspector.db.log import InspectionLog, RunInfo
 from inspector.db.writer import Writer
-from inspector.line.frames import frame_of, refused_frame
-from inspector.line.signals import Trigger
-from inspector.monitor.pulse import watched
+from inspector.parts import parts
 from inspector.pipeline.control import Control, RunState
 from inspector.pipeline.counters import Counters
 from inspector.pipeline.event_queue import EventQueue
@@ -44,7 +40,7 @@ from inspector.pipeline.readiness import Check, Precondition
 from inspector.pipeline.sinks import Sink, run
 from inspector.pipeline.state import Event, State
 from inspector.pipeline.station_state import Owner, Standing, StationState
-from inspector.settings import ModbusSettings, StationSettings, settings_sha256
+from inspector.settings import StationSettings, settings_sha256
 from inspector.surroundings import READY, Surroundings
 from inspector.watch import Watch
 
@@ -52,7 +48,6 @@ if TYPE_CHECKING:
     from inspector.ui.session import StatusItem
 
 DATABASE = "inspections.sqlite"
-PATIENCE_MS = 2_000.0  # with the picture of a trigger, where the settings have no grab_deadline_ms
 LEAST_FREE_BYTES = 16 * 2**20  # below, a row may not fit any more
 
 
@@ -129,7 +124,7 @@ class StationSession:
         run_id = new_id()
         with self._ended_in_a_state(), self._opened(control, run_id) as (detector, camera, writer):
             inspections = inspect(
-                self._frames(control, camera),
+                parts(self.settings, self._round, camera, control, self._most),
                 detector,
                 self._recipe,
                 triggered=camera.triggered,
@@ -139,44 +134,9 @@ class StationSession:
                 deadline_ms=self.settings.deadline_ms,
             )
             info = self._run_info(run_id, camera.name, detector)
-            log = InspectionLog(self.database, info, writer=writer)
+            outbox = self.settings.site is not None
+            log = InspectionLog(self.database, info, writer=writer, outbox=outbox)
             run(self._executed(inspections), self._sinks(log, screen))
-
-    def _frames(self, control: Control, camera: SupervisedCamera) -> Iterator[Frame]:
-        """The parts of this run, each with what is known of it."""
-        frames = self._round.identified(self._source(control, camera))
-        if self.settings.part is not None:
-            frames = identified(frames, self.settings.part)
-        return watched(islice(frames, self._most), self._round.pulse)
-
-    def _source(self, control: Control, camera: SupervisedCamera) -> Iterator[Frame]:
-        """From the camera as it comes, or one for each trigger of the PLC."""
-        modbus, line = self.settings.modbus, self._round.line
-        if modbus is None or line is None or not modbus.triggers:
-            if camera.fires:
-                raise InputError(
-                    f"The camera {camera.name} waits for triggers that nobody gives: name the PLC "
-                    "that does, [modbus], or leave its trigger out."
-                )
-            return control.gate(camera.frames())
-        if not camera.fires:
-            raise InputError(
-                f"The PLC triggers, and the camera {camera.name} takes its own time: open it with "
-                "trigger=software, or set triggers = false in [modbus]."
-            )
-        return self._shots(line.triggers(control), camera, modbus)
-
-    def _shots(
-        self, triggers: Iterable[Trigger], camera: SupervisedCamera, modbus: ModbusSettings
-    ) -> Iterator[Frame]:
-        patience_s = (self.settings.grab_deadline_ms or PATIENCE_MS) / 1e3
-        with camera.shooting() as shoot:
-            for trigger in triggers:
-                if trigger.refused is not None:
-                    yield refused_frame(trigger, camera.name, utc_now())
-                else:
-                    product = modbus.product(trigger.recipe_index)
-                    yield frame_of(trigger, shoot(patience_s), product)
 
     def status(self) -> "Sequence[StatusItem]":
         """Camera, model, database and disk, as they are now."""
@@ -211,6 +171,8 @@ class StationSession:
             self.plan, self._last_picture = detector.plan, None
             writer = stack.enter_context(Writer(self.database))
             stack.enter_context(self._told(control, run_id, writer))
+            if s.site is not None:
+                stack.enter_context(Forwarding(writer, s.site.url, self._site_said))
             camera = stack.enter_context(self._supervised(control))
             detector.warm_up()
             yield detector, camera, writer
@@ -249,6 +211,11 @@ class StationSession:
         self._say(EventCode.RUN_ENDED, "The run is over.", run_id)
         self._round.pass_on(keep)
         self._round.begin(None)
+
+    def _site_said(self, sentence: str) -> None:
+        code = EventCode.SITE_LOST if sentence else EventCode.SITE_BACK
+        text = sentence or "The site's database takes records."
+        self.events.put(StationEvent(code, utc_now(), text))
 
     def _say(self, code: EventCode, text: str, run_id: str) -> None:
         self.events.put(StationEvent(code, utc_now(), text, MappingProxyType({"run": run_id})))
@@ -355,7 +322,7 @@ class StationSession:
             program_version=version("promptmad-inspector"),
             camera_spec=without_password(self.settings.camera),
             bundle_name=plan.bundle_name,
-            plan_path=str(self.settings.plan),
+            plan_path=str(self.settings.plan.resolve()),
             recipe=self._recipe.model_dump_json(),
             shift=self.settings.shift,
             lot=self.settings.lot,

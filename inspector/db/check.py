@@ -13,6 +13,7 @@ from inspector.db.errors import explained
 from inspector.db.migrate import one_line
 from inspector.db.reading import reading
 from inspector.db.tables import InspectionRow, RecipeVersionRow
+from inspector.pipeline.retired import read_retired, was_retired
 
 MOST_DAMAGE: Final = 20
 """How many of SQLite's own complaints are worth reading."""
@@ -35,7 +36,8 @@ def check(path: Path, pictures_since: datetime | None = None) -> Findings:
     """Read a whole database; :class:`engine.types.DatabaseError` where it cannot be opened at all,
     or is not of this program's schema.
 
-    Pictures are looked for from ``pictures_since`` on: older ones may have been retired.
+    Pictures that retention has taken, as its note says, are not missing. From ``pictures_since``
+    on: those of older rows are not looked for.
     """
     looks: tuple[Look, ...] = (_damage, _broken_keys, _gaps, _changed_recipes)
     with reading(path) as engine, explained(path), engine.begin() as connection:
@@ -80,5 +82,7 @@ def _missing_pictures(
     columns = (row.overlay, row.crop, row.picture)
     recent = true() if since is None else row.inspected_at >= since
     named = or_(*(column.is_not(None) for column in columns))
+    retired = read_retired(folder)
     for paths in connection.execute(select(*columns).where(and_(named, recent))):
-        yield from (Path(each) for each in paths if each and not (folder / each).is_file())
+        gone = (Path(each) for each in paths if each and not (folder / each).is_file())
+        yield from (each for each in gone if not was_retired(each, retired))

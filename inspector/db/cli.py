@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from inspector.db.verify_cli import verify
+
 db = typer.Typer(no_args_is_help=True, help=__doc__)
+db.command("verify")(verify)
 
 Database = Annotated[Path, typer.Argument(metavar="DATABASE", help="A station's database file.")]
 
@@ -18,7 +21,7 @@ def check(
     path: Database,
     pictures_of_days: Annotated[
         int | None,
-        typer.Option(min=0, help="Look for pictures of so many days; older ones may be retired."),
+        typer.Option(min=0, help="Look for pictures of so many days only."),
     ] = None,
 ) -> None:
     """Read the whole database: damage, gaps, missing pictures; exit code 1 if any."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from engine.types import InputError
@@ -19,6 +20,8 @@ def read_recorded(path: Path, inspection_id: str) -> Recorded:
         if row is None:
             raise InputError(f"The database {path} has no inspection {inspection_id}.")
         run = session.get_one(RunRow, row.run_id)
+        wanted = select(DefectRow).where(DefectRow.inspection_id == row.id)
+        defects = session.scalars(wanted.order_by(DefectRow.rank)).all()
         return Recorded(
             id=row.id,
             product=row.product,
@@ -27,7 +30,7 @@ def read_recorded(path: Path, inspection_id: str) -> Recorded:
             score=row.score,
             threshold=row.threshold,
             map_threshold=row.map_threshold,
-            regions=tuple(_region(defect, row.product) for defect in row.defects),
+            regions=tuple(_region(defect, row.product) for defect in defects),
             picture=row.picture,
             plan_sha256=run.plan_sha256,
             plan_path=run.plan_path,

@@ -30,6 +30,8 @@ class EventCode(StrEnum):
     CAMERA_BACK = "camera_back"
     LINE_LOST = "line_lost"
     LINE_BACK = "line_back"
+    SITE_LOST = "site_lost"
+    SITE_BACK = "site_back"
     MESSAGE_REFUSED = "message_refused"
     PICTURE_NOT_SAVED = "picture_not_saved"
     PICTURES_RETIRED = "pictures_retired"
@@ -49,6 +51,7 @@ SEVERITY: Final[Mapping[EventCode, Severity]] = MappingProxyType(
         EventCode.CRASHED: Severity.ALARM,
         EventCode.CONTROL_TAKEN: Severity.WARNING,
         EventCode.DISK_LOW: Severity.WARNING,
+        EventCode.SITE_LOST: Severity.WARNING,
         EventCode.MESSAGE_REFUSED: Severity.WARNING,
         EventCode.LOG_LINES_LOST: Severity.WARNING,
     }

@@ -1,0 +1,69 @@
+"""What a station could not send waits, and lands once when the site's database is there."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from inspector.app import NoScreen
+from inspector.db.central import upgrade_url
+from inspector.db.forwarding import Forwarding
+from inspector.db.log import InspectionLog
+from inspector.db.outbox import pending
+from inspector.db.writer import Writer
+from inspector.pipeline.control import Control
+from inspector.settings import SiteSettings
+from inspector.station import StationSession
+from tests.inspector.db_parts import inspection, run_info
+from tests.inspector.line_parts import wait_for
+from tests.inspector.station_parts import make_station
+
+
+def arrived(site: Path) -> int:
+    with closing(sqlite3.connect(site)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM inspection").fetchone()
+    return int(count)
+
+
+def test_records_wait_for_the_site_and_land_once(tmp_path: Path) -> None:
+    station, site = tmp_path / "station.sqlite", tmp_path / "site.sqlite"
+    said: list[str] = []
+    with Writer(station) as writer:
+        with InspectionLog(station, run_info(), writer=writer, outbox=True) as log:
+            for number in range(3):
+                log.write(inspection(number))
+        with Forwarding(writer, f"sqlite:///{site}", said.append, pause_s=0.05):
+            wait_for(lambda: len(said) == 1)
+            assert "schema" in said[0]  # an empty file: nobody has made the site's tables yet
+            assert pending(station) == 3
+            upgrade_url(f"sqlite:///{site}")
+            wait_for(lambda: pending(station) == 0)
+            wait_for(lambda: said[-1] == "")
+    assert arrived(site) == 3
+
+
+def test_a_station_with_a_site_sends_each_record(tmp_path: Path) -> None:
+    site = tmp_path / "site.sqlite"
+    site.touch()
+    upgrade_url(f"sqlite:///{site}")
+    settings = make_station(tmp_path, "sim:disc?parts=4&size=64", site={"url": f"sqlite:///{site}"})
+    session, control = StationSession(settings), Control()
+    control.start()
+    session.run(control, NoScreen())
+    control = Control()
+    control.start()
+    session.run(control, NoScreen())
+    # what the last run did not get to send is sent by the next
+    assert arrived(site) + pending(session.database) == 8
+    assert arrived(site) >= 4
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://server/inspections", "postgresql://me:secret@server/inspections"]
+)
+def test_a_site_is_a_database_and_its_url_keeps_no_password(url: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        SiteSettings(url=url)
+    assert "secret" not in str(refused.value.errors()[0]["msg"])
