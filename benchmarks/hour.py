@@ -1,0 +1,129 @@
+"""One hour of a whole station on the shipped bundle at 10 parts a second: does anything grow?
+
+    python benchmarks/hour.py [--minutes 60] [--parts-per-s 10] [--work FOLDER]
+
+Four simulated products, a quarter of the parts defective, pictures of NG saved, rows committed; the
+camera in its own process. Memory, threads and file descriptors are those of the station's process,
+looked at every five seconds; a part's time is the sum of its stages, without its wait. Bars: memory
+grows less than 1 MB an hour after ten minutes (or a sixth), threads and descriptors stay, p99 of
+the last ten minutes (or sixth) is within 10 % of the first's. Exits 1 where one is missed.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from threading import Event, Thread
+
+import numpy as np
+import psutil
+from rich.console import Console
+
+from inspector.demo.assets import RECIPE, cached_plan
+from inspector.pipeline.control import Control
+from inspector.pipeline.inspection import Inspection
+from inspector.settings import StationSettings
+from inspector.station import StationSession
+
+LOOK_S = 5.0
+WAITS = ("grab", "queue")
+
+
+class Times(nullcontext[None]):
+    """When each part was through, and what it took; room for all is taken at the start."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.at_s, self.took_ms, self.count = np.zeros(most), np.zeros(most), 0
+
+    def __enter__(self) -> "Times":  # type: ignore[override]
+        return self
+
+    def write(self, inspection: Inspection) -> Inspection:
+        if self.count < len(self.at_s):
+            took = sum(ms for stage, ms in inspection.stages_ms.items() if stage not in WAITS)
+            self.at_s[self.count], self.took_ms[self.count] = time.monotonic(), took
+            self.count += 1
+        return inspection
+
+
+def measure(minutes: float, parts_per_s: float, work: Path, console: Console) -> int:
+    camera = f"sim:all?fps={parts_per_s:g}&defect_rate=0.25"
+    settings = StationSettings(
+        name="hour",
+        camera=camera,
+        plan=cached_plan("openvino", "f32", console.print),
+        recipe=RECIPE,
+        out=work / "out",
+    )
+    times, over, control = Times(int(minutes * 60 * parts_per_s) + 1000), Event(), Control()
+    looks = np.zeros((int(minutes * 60 / LOOK_S) + 100, 4))
+    control.start()
+    with StationSession(settings) as session:
+        worker = Thread(target=session.run, args=(control, times), daemon=True)
+        worker.start()
+        while times.count == 0 and worker.is_alive():
+            over.wait(0.1)
+        me, started, number = psutil.Process(), time.monotonic(), 0
+        while (passed := time.monotonic() - started) < minutes * 60 and worker.is_alive():
+            looks[number] = passed, me.memory_info().rss, me.num_threads(), me.num_fds()
+            number += 1
+            over.wait(LOOK_S)
+        control.stop()
+        worker.join(30)
+        total = session.counters.counts().total
+    console.print(
+        f"{total.triggers} parts in {minutes:g} minutes, {total.triggers / minutes / 60:.2f} a "
+        f"second: {total.ok} OK, {total.ng} NG, {total.fault} FAULT.",
+        highlight=False,
+    )
+    return report(looks[:number], times, started, minutes, console)
+
+
+def report(
+    looks: np.ndarray, times: Times, started: float, minutes: float, console: Console
+) -> int:
+    part_s = min(600.0, minutes * 10)
+    steady = looks[looks[:, 0] > part_s]
+    slope_mb_h = np.polyfit(steady[:, 0] / 3600, steady[:, 1] / 2**20, 1)[0]
+    at, took = times.at_s[: times.count] - started, times.took_ms[: times.count]
+    end = minutes * 60
+    console.print(f"{'minutes':>12} {'parts':>7} {'p50 ms':>8} {'p99 ms':>8} {'RSS MB':>8}")
+    for begin in np.arange(0, end, part_s):
+        inside = (at >= begin) & (at < begin + part_s)
+        seen = (looks[:, 0] >= begin) & (looks[:, 0] < begin + part_s)
+        p50, p99 = np.percentile(took[inside], [50, 99])
+        console.print(
+            f"{begin / 60:5.0f} – {(begin + part_s) / 60:4.0f} {inside.sum():7} {p50:8.1f} "
+            f"{p99:8.1f} {looks[seen, 1].mean() / 2**20:8.1f}",
+            highlight=False,
+        )
+    first, last = (
+        np.percentile(took[(at >= begin) & (at < begin + part_s)], 99)
+        for begin in (0.0, end - part_s)
+    )
+    threads, descriptors = (np.unique(steady[:, column]).astype(int) for column in (2, 3))
+    console.print(
+        f"\nAfter warm-up: {slope_mb_h:+.2f} MB an hour, threads {list(map(int, threads))}, file "
+        f"descriptors {list(map(int, descriptors))}; p99 of the last part {last / first:.2f} × "
+        "the first's.",
+        highlight=False,
+    )
+    constant = len(threads) == 1 and len(descriptors) == 1
+    return 0 if slope_mb_h < 1 and constant and last <= 1.1 * first else 1
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--minutes", type=float, default=60)
+    arguments.add_argument("--parts-per-s", type=float, default=10)
+    arguments.add_argument("--work", type=Path)
+    asked = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(asked.minutes, asked.parts_per_s, asked.work or Path(folder), Console())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
