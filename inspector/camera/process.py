@@ -25,8 +25,11 @@ from inspector.camera.messages import (
     with_arrays,
 )
 from inspector.camera.ring import Ring, forget
+from inspector.camera.starved import Turn
 
 SPAWN: Final = multiprocessing.get_context("spawn")
+STARVED: Final = 4.0
+"""So many times longer may a process be silent that the machine gives no time to."""
 KINDS: Final = {kind.__name__: kind for kind in (InputError, MissingError)}
 """What a camera raises, by the name it comes under."""
 
@@ -47,6 +50,8 @@ class CameraProcess:
             target=serve, args=(spec, self._name, told, listening), name=spec, daemon=True
         )
         self._process.start()
+        assert self._process.pid is not None
+        self._turn = Turn(self._process.pid, clock)
         told.close()  # theirs alone now, so that its end shows
         listening.close()
 
@@ -93,7 +98,8 @@ class CameraProcess:
         of our own.
         """
         if not self._said.poll(timeout_s):
-            if self._clock() - self._heard > silence_s:
+            self._turn.begin()
+            if self._is_silent(silence_s):
                 self.kill()  # what hangs lets go of nothing, however politely it is asked
                 raise MissingError(
                     f"The camera's process gave no sign of life for {silence_s:g} s: "
@@ -101,7 +107,14 @@ class CameraProcess:
                 )
             return None
         self._heard = self._clock()
+        self._turn.end()
         return self._understood(self._received())
+
+    def _is_silent(self, silence_s: float) -> bool:
+        """Too long; one that only waits for its turn is given some more."""
+        silent_s = self._clock() - self._heard
+        starved = silent_s <= STARVED * silence_s and self._turn.is_starved()
+        return silent_s > silence_s and not starved
 
     def _received(self) -> Said:
         try:
