@@ -138,19 +138,24 @@ class StationSession:
             log = InspectionLog(self.database, info, writer=writer, outbox=outbox)
             run(self._executed(inspections), self._sinks(log, screen))
 
+    def standing(self) -> Standing:
+        """How the station stands now; at once, from any thread."""
+        return self.state.standing
+
     def status(self) -> "Sequence[StatusItem]":
-        """Camera, model, database and disk, as they are now."""
-        from inspector.status import camera_item, database_item, disk_item, model_item
+        """State, camera, model, what the settings connect it to, database and disk, as now."""
+        from inspector.status import Parts, items
 
         camera, last = self._camera, self._last_picture
-        health = None if camera is None else camera.health_now()
-        silent_s = None if last is None else self._clock() - last
-        return (
-            camera_item(self.settings.camera, health, silent_s),
-            model_item(self.plan, open=camera is not None),
-            database_item(self.database),
-            disk_item(self.settings.out),
+        parts = Parts(
+            plan=self.plan,
+            database=self.database,
+            camera=None if camera is None else camera.health_now(),
+            silent_s=None if last is None else self._clock() - last,
+            line=self._round.line,
+            mqtt=self._round.mqtt,
         )
+        return items(self.settings, self.standing(), parts)
 
     def _shown(self, detector: Detector) -> Sequence[str]:
         """What the camera may show: the station's one product, or those that the recipe knows."""

@@ -81,6 +81,10 @@ class Surroundings:
         self._held.__exit__(kind, error, trace)
         self.line = self._mqtt = self._metrics = self._log = None
 
+    @property
+    def mqtt(self) -> MqttLink | None:
+        return self._mqtt
+
     def begin(self, run_id: str | None) -> None:
         """Lines of the log belong to this run from now on; None: to none."""
         if self._log is not None:

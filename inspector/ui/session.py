@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Protocol
 
 from inspector.pipeline.control import Control
+from inspector.pipeline.station_state import Standing
 from inspector.ui.screen_sink import ScreenSink
 
 
@@ -49,8 +50,14 @@ class Session(Protocol):
         ...
 
     def status(self) -> Sequence[StatusItem]:
-        """Camera, model, database, disk, as they are now. Called every two seconds, in a thread
-        that is neither the GUI's nor the worker's: read only, and nothing the loop holds."""
+        """State, camera, model, lines, database, disk, as they are now. Called every two seconds,
+        and when the standing changes, in a thread that is neither the GUI's nor the worker's: read
+        only, and nothing the loop holds."""
+        ...
+
+    def standing(self) -> Standing:
+        """How the station stands now: state, errors, what is missing. Called thirty times a second
+        in the GUI's thread: it returns at once."""
         ...
 
     def acknowledge(self) -> None:

@@ -1,4 +1,4 @@
-"""The foot of the window: camera, model, database, disk. Grey while well, loud when not."""
+"""The foot of the window: the state, then each part of it. Grey while well, loud when not."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -9,7 +9,7 @@ from inspector.ui import theme
 from inspector.ui.marks import Mark
 from inspector.ui.session import Health, StatusItem
 from inspector.ui.theme import Scale
-from inspector.ui.widgets import Shape, label, named
+from inspector.ui.widgets import Elided, Shape, label, named
 
 _MARKS: Final[Mapping[Health, tuple[Mark, theme.Tone]]] = {
     Health.GOOD: (Mark.TICK, theme.QUIET),
@@ -59,7 +59,7 @@ class StatusStrip(QWidget):
             cell.deleteLater()
         self._cells = {item.name: _Cell(self._scale) for item in items}
         for cell in self._cells.values():
-            self._row.addWidget(cell, stretch=1)
+            self._row.addWidget(cell)
 
 
 class _Cell(QWidget):
@@ -70,11 +70,10 @@ class _Cell(QWidget):
         row.setContentsMargins(scale.mm(2), scale.mm(1), scale.mm(2), scale.mm(1))
         row.setSpacing(scale.mm(1.6))
         self._shape = Shape(Mark.WAITING, scale.mm(4.2), theme.INK_SOFT)
-        self._name, self._text = label(role="strong"), label()
+        self._name, self._text = label(role="strong"), Elided()
         row.addWidget(self._shape)
         row.addWidget(self._name)
-        row.addWidget(self._text)
-        row.addStretch(1)
+        row.addWidget(self._text, stretch=1)
         self.item: StatusItem | None = None
 
     def show_item(self, item: StatusItem) -> None:
@@ -84,8 +83,8 @@ class _Cell(QWidget):
         mark, tone = _MARKS[item.health]
         self._shape.show_mark(mark, tone.ink)
         self._name.setText(item.name)
-        self._text.setText(item.text)
-        self.setToolTip(item.detail)
+        self._text.show_text(item.text, tone.ink)
+        self.setToolTip(f"{item.name}: {item.text}\n{item.detail}".strip())
         self.setAccessibleName(f"{item.name}: {item.text}, {item.health.value}")
         ground = "transparent" if tone is theme.QUIET else tone.ground
         self.setStyleSheet(

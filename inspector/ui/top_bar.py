@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
 
 from inspector.ui import theme
+from inspector.ui.hold import Hold
 from inspector.ui.marks import Mark
 from inspector.ui.theme import Scale
 from inspector.ui.widgets import Shape, label, named, toggle
@@ -16,13 +17,18 @@ from inspector.ui.worker import LineState
 
 PAGES: Final = (("Line", "F1"), ("History", "F2"))
 _STATES: Final[Mapping[LineState, tuple[str, Mark]]] = {
-    LineState.IDLE: ("Ready", Mark.WAITING),
+    LineState.IDLE: ("Idle", Mark.WAITING),
     LineState.RUNNING: ("Running", Mark.PLAY),
     LineState.PAUSED: ("Paused", Mark.PAUSE),
     LineState.STOPPING: ("Stopping", Mark.STOP),
     LineState.STOPPED: ("Stopped", Mark.STOP),
     LineState.FINISHED: ("Finished", Mark.STOP),
     LineState.FAILED: ("Failed", Mark.WARNING),
+}
+_HOLDS: Final[Mapping[Hold, tuple[str, Mark]]] = {
+    Hold.STARTING: ("Starting", Mark.WAITING),
+    Hold.ERROR: ("Error", Mark.WARNING),
+    Hold.NOT_READY: ("Not ready", Mark.WARNING),
 }
 
 
@@ -55,9 +61,9 @@ class TopBar(QWidget):
     def state_text(self) -> str:
         return self._state.text()
 
-    def show_state(self, state: LineState) -> None:
-        """Say whether the line runs."""
-        word, mark = _STATES[state]
+    def show_state(self, state: LineState, hold: Hold | None = None) -> None:
+        """Say whether the line runs, or what holds it although it was started."""
+        word, mark = _STATES[state] if hold is None else _HOLDS[hold]
         self._state.setText(word)
         self._shape.show_mark(mark, theme.INK)
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.pipeline.inspection import Verdict
 from inspector.ui import marks, theme
+from inspector.ui.hold import Hold
 from inspector.ui.marks import Mark
 from inspector.ui.screen import PartView
 from inspector.ui.theme import Scale, Tone
@@ -36,7 +37,7 @@ _TONES: Final = {
     Verdict.FAULT: theme.CAUTION,
 }
 _STATES: Final = {
-    LineState.IDLE: Face("READY", Mark.WAITING, theme.QUIET, "Press Start to begin"),
+    LineState.IDLE: Face("IDLE", Mark.WAITING, theme.QUIET, "Press Start to begin"),
     LineState.RUNNING: Face("WAITING", Mark.WAITING, theme.QUIET, "For the first part"),
     LineState.PAUSED: Face("PAUSED", Mark.PAUSE, theme.QUIET, "Parts are not inspected"),
     LineState.STOPPING: Face("STOPPING", Mark.STOP, theme.QUIET, "Finishing the part in hand"),
@@ -49,6 +50,14 @@ _STATES: Final = {
 def face_of_state(state: LineState) -> Face:
     """The face of a line that has no verdict to show."""
     return _STATES[state]
+
+
+def face_of_hold(hold: Hold, line: str) -> Face:
+    """The face of a line that was started and inspects nothing; ``line`` says why."""
+    if hold is Hold.STARTING:
+        return Face("STARTING", Mark.WAITING, theme.QUIET, "Opening camera, model and database")
+    word = "ERROR" if hold is Hold.ERROR else "NOT READY"
+    return Face(word, Mark.WARNING, theme.CAUTION, line, "Parts are not inspected")
 
 
 def waiting_since(part: PartView) -> Face:

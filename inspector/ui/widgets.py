@@ -1,8 +1,16 @@
 """Small widgets made in one line: labels and toggles by their part in the style sheet."""
 
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QComboBox, QDateTimeEdit, QFrame, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDateTimeEdit,
+    QFrame,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
 
 from inspector.ui import marks, theme
 from inspector.ui.marks import Mark
@@ -54,6 +62,34 @@ class Shape(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         marks.draw(QPainter(self), self._mark, QRectF(self.rect()), QColor(self._ink))
+
+
+class Elided(QWidget):
+    """One line of text that gives way, with an ellipsis, where there is no room for all of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text, self._ink = "", theme.INK
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+
+    def show_text(self, text: str, ink: str) -> None:
+        if (text, ink) != (self.text, self._ink):
+            self.text, self._ink = text, ink
+            self.updateGeometry()
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        metrics = self.fontMetrics()
+        return QSize(metrics.horizontalAdvance(self.text) + 2, metrics.height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().horizontalAdvance("…") + 2, self.fontMetrics().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(QColor(self._ink))
+        shown = self.fontMetrics().elidedText(self.text, Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, shown)
 
 
 class Choice(QComboBox):

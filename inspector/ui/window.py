@@ -15,9 +15,11 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from inspector.pipeline.station_state import Standing
 from inspector.ui import theme
 from inspector.ui.background import Background
 from inspector.ui.history_view import HistorySource, HistoryView
+from inspector.ui.hold import Hold, entries, hold_in_words, hold_of
 from inspector.ui.live_page import LivePage
 from inspector.ui.mailbox import Mailbox
 from inspector.ui.notice import Notice
@@ -26,7 +28,7 @@ from inspector.ui.session import Health, StatusItem
 from inspector.ui.status_strip import StatusStrip
 from inspector.ui.theme import Scale
 from inspector.ui.top_bar import TopBar
-from inspector.ui.verdict_panel import face_of_part, face_of_state, waiting_since
+from inspector.ui.verdict_panel import face_of_hold, face_of_part, face_of_state, waiting_since
 from inspector.ui.widgets import named
 from inspector.ui.worker import LineState, Worker
 
@@ -64,6 +66,7 @@ class StationWindow(QMainWindow):
         self._stale_s, self._timer = stale_s, timer
         self._latest: ScreenState | None = None
         self._latest_at = 0.0
+        self._standing: Standing | None = None
         self._asking = False
         self._closing_since: float | None = None
         self._background = Background(self)
@@ -125,9 +128,11 @@ class StationWindow(QMainWindow):
     def _show_line(self) -> None:
         control = self._control
         state = control.state
-        self.bar.show_state(state)
-        self.notice.show_text(control.failure)
-        self._show_verdict(state)
+        standing = self._standing_now()
+        hold = hold_of(standing) if state is LineState.RUNNING else None
+        self.bar.show_state(state, hold)
+        self.notice.show_entries(entries(standing, control.failure, running=control.can_stop))
+        self._show_verdict(state, hold, standing)
         self.live.controls.allow(
             start=control.can_start,
             pause=control.can_pause,
@@ -135,9 +140,20 @@ class StationWindow(QMainWindow):
             resuming=state is LineState.PAUSED,
         )
 
-    def _show_verdict(self, state: LineState) -> None:
-        if state is not LineState.RUNNING:
+    def _standing_now(self) -> Standing:
+        """As the session says; where it has changed, the strip is asked for again at once."""
+        standing = self._control.standing
+        if standing != self._standing:
+            self._standing = standing
+            self.poll_status()
+        return standing
+
+    def _show_verdict(self, state: LineState, hold: Hold | None, standing: Standing) -> None:
+        if state is not LineState.RUNNING or hold is not None:
             self._latest_at = -math.inf  # a line that goes on has no verdict until its next part
+        if hold is not None:
+            self.live.verdict.show_face(face_of_hold(hold, hold_in_words(standing)))
+            return
         if state is not LineState.RUNNING or self._latest is None:
             self.live.verdict.show_face(face_of_state(state))
             return

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from inspector.pipeline.inspection import Alarm, Reason, Verdict
+from inspector.pipeline.latched import ErrorCode
+from inspector.pipeline.readiness import Precondition
 
 REASONS: Final[Mapping[Reason, str]] = {
     Reason.DEFECT: "Defect found",
@@ -41,6 +43,31 @@ ALARMS: Final[Mapping[Alarm, str]] = {
 def alarm_in_words(alarm: Alarm | None) -> str:
     """What a person must look after beside the verdict; empty where there is nothing."""
     return ALARMS[alarm] if alarm is not None else ""
+
+
+ERRORS: Final[Mapping[ErrorCode, tuple[str, str]]] = {
+    ErrorCode.CAMERA_LOST: ("Camera", "The camera is lost"),
+    ErrorCode.LINE_LOST: ("PLC", "The PLC is lost"),
+    ErrorCode.DATABASE_REFUSED: ("Database", "The database took no record"),
+    ErrorCode.INFERENCE_FAILED: ("Model", "The model failed"),
+    ErrorCode.NOT_OPENED: ("Run", "The run could not go on"),
+    ErrorCode.INTERNAL: ("Program", "A fault of this program"),
+}
+
+
+def part_of_error(code: ErrorCode) -> str:
+    """Which part of the station an error is about."""
+    return ERRORS[code][0]
+
+
+def error_in_words(code: ErrorCode) -> str:
+    """What went wrong, short enough to be read from two metres."""
+    return ERRORS[code][1]
+
+
+def part_of_station(name: Precondition) -> str:
+    """A precondition as the head of a line."""
+    return name.capitalize()
 
 
 def verdict_in_words(verdict: Verdict, regions: int) -> str:

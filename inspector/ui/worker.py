@@ -10,6 +10,7 @@ from threading import Lock, Thread
 
 from engine.types import KnownError
 from inspector.pipeline.control import Control
+from inspector.pipeline.station_state import Standing
 from inspector.ui.screen_sink import ScreenSink
 from inspector.ui.session import Session
 
@@ -57,6 +58,11 @@ class Worker:
             return self._failure
 
     @property
+    def standing(self) -> Standing:
+        """How the station itself says that it stands, whatever this line's state."""
+        return self._session.standing()
+
+    @property
     def alive(self) -> bool:
         """Whether the thread runs: true until the session has let go of its camera."""
         return self._thread is not None and self._thread.is_alive()
@@ -102,7 +108,7 @@ class Worker:
             self._control.stop()
 
     def acknowledge(self) -> None:
-        """The person has read the failure."""
+        """The person has read the failure, and what else the session has latched."""
         with self._lock:
             self._failure = None
         self._session.acknowledge()

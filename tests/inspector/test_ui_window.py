@@ -38,7 +38,7 @@ def test_the_verdict_is_shown_in_word_and_shape(
 ) -> None:
     session = ScriptedSession(verdicts=[verdict] * 10_000)
     with opened_window(qtbot, tmp_path, session) as (window, worker):
-        assert word(window) == "READY"
+        assert word(window) == "IDLE"
         worker.start()
         qtbot.waitUntil(lambda: word(window) == verdict.value)
         assert verdict.value in window.live.verdict.accessibleName()
@@ -127,7 +127,7 @@ def test_a_failure_of_the_worker_stays_until_acknowledged(qtbot: QtBot, tmp_path
     with opened_window(qtbot, tmp_path, session) as (window, worker):
         worker.start()
         qtbot.waitUntil(window.notice.isVisible)
-        assert window.notice.text == "The camera is gone: plug it in."
+        assert window.notice.texts == ["Run: The camera is gone: plug it in."]
         assert word(window) == "FAILED"
         assert not window.live.controls.start.isEnabled()
         window.notice.acknowledged.emit()

@@ -16,6 +16,10 @@ from inspector.db.history import History
 from inspector.db.log import InspectionLog
 from inspector.pipeline.control import Control
 from inspector.pipeline.inspection import Inspection, Verdict
+from inspector.pipeline.latched import LatchedError
+from inspector.pipeline.readiness import Check
+from inspector.pipeline.state import State
+from inspector.pipeline.station_state import Owner, Standing
 from inspector.ui.mailbox import Mailbox
 from inspector.ui.screen import ScreenState
 from inspector.ui.screen_sink import ScreenSink
@@ -26,7 +30,15 @@ from inspector.ui.worker import Worker
 from tests.inspector.db_parts import inspection, run_info
 from tests.inspector.pipeline_parts import frame, score_map
 
+WELL = Standing(State.CONTINUOUS_EXECUTION, False, Owner.PERSON, (), ())
 GOOD_DISK = StatusItem("Disk", "41 GB free", Health.GOOD)
+
+
+def standing(
+    state: State, *errors: LatchedError, missing: Sequence[Check] = (), owner: Owner = Owner.PERSON
+) -> Standing:
+    """How a station stands that has these errors, and lacks this."""
+    return Standing(state, False, owner, errors, tuple(missing))
 
 
 @dataclass
@@ -40,6 +52,7 @@ class ScriptedSession:
     shown: list[Inspection] = field(default_factory=list)
     closed: bool = False
     acknowledged: int = 0
+    stands: Standing = WELL
 
     def run(self, control: Control, screen: ScreenSink) -> None:
         try:
@@ -54,6 +67,9 @@ class ScriptedSession:
 
     def status(self) -> Sequence[StatusItem]:
         return [GOOD_DISK]
+
+    def standing(self) -> Standing:
+        return self.stands
 
     def acknowledge(self) -> None:
         self.acknowledged += 1
