@@ -113,14 +113,14 @@ def model_item(plan: PlanManifest, *, open: bool) -> StatusItem:  # noqa: A002 (
 
 
 def plc_item(settings: ModbusSettings, standing: Standing, *, open: bool) -> StatusItem:  # noqa: A002
-    """By what the line's own watch latched: a PLC that was never there is lost after its time."""
+    """By what the line's own watch latched: a PLC that was never there is lost after a while."""
     where = f"Modbus {settings.role}, {settings.host}:{settings.port}"
     lost = _lasting(standing, ErrorCode.LINE_LOST)
     if lost is not None:
         return StatusItem("PLC", "lost", Health.BAD, f"{where}\n{lost.sentence}")
     if not open:
         return StatusItem("PLC", "closed", Health.UNKNOWN, where)
-    return StatusItem("PLC", "connected", Health.GOOD, where)
+    return StatusItem("PLC", "open", Health.GOOD, where)
 
 
 def mqtt_item(settings: MqttSettings, connected: bool | None, dropped: int) -> StatusItem:

@@ -89,8 +89,9 @@ def _facts(error: LatchedError) -> list[str]:
     if error.count > 1:
         facts.append(f"{error.count} times, last {clock_time(error.last_at)}")
     if lasting:
-        over = error.resolved_at
-        facts.append("not over" if over is None else f"over since {clock_time(over)}")
+        gone = error.resolved_at
+        remains = "its cause remains"
+        facts.append(remains if gone is None else f"its cause has gone, {clock_time(gone)}")
     if error.acknowledged_by is not None:
         facts.append(f"acknowledged by {error.acknowledged_by}")
     return facts

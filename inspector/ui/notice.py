@@ -112,7 +112,8 @@ class _Row(QWidget):
 
     def show_entry(self, entry: Entry, tone: Tone) -> None:
         self._shape.show_mark(Mark.WARNING if entry.holds else Mark.WAITING, tone.ink)
-        self._text.setText(f"{entry.what}: {entry.sentence}")
+        over = "" if entry.holds else ", over"
+        self._text.setText(f"{entry.what}{over}: {entry.sentence}")
         self._facts.setText(entry.facts)
         self._facts.setVisible(bool(entry.facts))
         self.setAccessibleName(self.text)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from inspector.ui import theme
 from inspector.ui.marks import Mark
@@ -11,6 +11,7 @@ from inspector.ui.session import Health, StatusItem
 from inspector.ui.theme import Scale
 from inspector.ui.widgets import Elided, Shape, label, named
 
+SHORT_MM: Final = 24.0  # a text of so much is never cut; a longer one gives way to the others
 _MARKS: Final[Mapping[Health, tuple[Mark, theme.Tone]]] = {
     Health.GOOD: (Mark.TICK, theme.QUIET),
     Health.UNKNOWN: (Mark.WAITING, theme.QUIET),
@@ -69,11 +70,14 @@ class _Cell(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(scale.mm(2), scale.mm(1), scale.mm(2), scale.mm(1))
         row.setSpacing(scale.mm(1.6))
-        self._shape = Shape(Mark.WAITING, scale.mm(4.2), theme.INK_SOFT)
-        self._name, self._text = label(role="strong"), Elided()
+        self._shape = Shape(Mark.WAITING, scale.mm(5), theme.INK_SOFT)
+        self._name, self._text = label(role="strong"), Elided(scale.mm(SHORT_MM))
+        words = QVBoxLayout()
+        words.setSpacing(0)
+        words.addWidget(self._name)
+        words.addWidget(self._text)
         row.addWidget(self._shape)
-        row.addWidget(self._name)
-        row.addWidget(self._text, stretch=1)
+        row.addLayout(words, stretch=1)
         self.item: StatusItem | None = None
 
     def show_item(self, item: StatusItem) -> None:

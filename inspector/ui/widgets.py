@@ -65,11 +65,11 @@ class Shape(QWidget):
 
 
 class Elided(QWidget):
-    """One line of text that gives way, with an ellipsis, where there is no room for all of it."""
+    """One line of text that gives way, with an ellipsis, down to ``least`` pixels of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: int) -> None:
         super().__init__()
-        self.text, self._ink = "", theme.INK
+        self.text, self._ink, self._least = "", theme.INK, least
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
 
     def show_text(self, text: str, ink: str) -> None:
@@ -83,7 +83,8 @@ class Elided(QWidget):
         return QSize(metrics.horizontalAdvance(self.text) + 2, metrics.height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self.fontMetrics().horizontalAdvance("…") + 2, self.fontMetrics().height())
+        whole = self.sizeHint()
+        return QSize(min(self._least, whole.width()), whole.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

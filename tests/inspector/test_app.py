@@ -204,6 +204,7 @@ def test_the_status_is_what_is(tmp_path: Path) -> None:
 
     run_headless(session, Watcher(look))
     assert before == {
+        "State": Health.UNKNOWN,
         "Camera": Health.UNKNOWN,
         "Model": Health.UNKNOWN,
         "Database": Health.BAD,

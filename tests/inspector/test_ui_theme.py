@@ -35,6 +35,7 @@ PAIRS = [
     (theme.RAISED, theme.ACCENT),
     (theme.RAISED, theme.FOCUS),
     (theme.STAGE_INK, theme.STAGE),
+    (theme.INK_SOFT, theme.CAUTION.ground),
     *((tone.ink, tone.ground) for tone in (theme.CALM, theme.ALARM, theme.CAUTION, theme.QUIET)),
 ]
 

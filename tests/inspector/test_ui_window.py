@@ -1,7 +1,5 @@
 """The window: what a person sees and presses, from the verdict to the end of the worker."""
 
-import time
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,13 +8,16 @@ from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
 from engine.types import MissingError
-from inspector.pipeline.control import Control
 from inspector.pipeline.inspection import Verdict
-from inspector.ui.screen_sink import ScreenSink
 from inspector.ui.session import Health
 from inspector.ui.window import StationWindow
 from inspector.ui.worker import LineState, Worker
-from tests.inspector.ui_parts import GOOD_DISK, ScriptedSession, opened_window, part
+from tests.inspector.ui_parts import (
+    GOOD_DISK,
+    OnePartThenNone,
+    ScriptedSession,
+    opened_window,
+)
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -67,15 +68,6 @@ def test_a_line_that_has_ended_shows_no_old_verdict(qtbot: QtBot, tmp_path: Path
     with opened_window(qtbot, tmp_path, ScriptedSession([Verdict.OK])) as (window, worker):
         show_one(qtbot, window, worker, "Finished")
         assert word(window) == "FINISHED"
-
-
-class OnePartThenNone(ScriptedSession):
-    """Runs on after its only part, as a line does whose feeder is empty."""
-
-    def run(self, control: Control, screen: ScreenSink) -> None:
-        screen.write(part(0))
-        for _ in control.gate(count()):
-            time.sleep(0.002)
 
 
 def test_an_old_verdict_gives_way_to_waiting(qtbot: QtBot, tmp_path: Path) -> None:

@@ -78,6 +78,15 @@ class ScriptedSession:
         return count() if self.verdicts is None else iter(range(len(self.verdicts)))
 
 
+class OnePartThenNone(ScriptedSession):
+    """Runs on after its only part, as a line does whose feeder is empty."""
+
+    def run(self, control: Control, screen: ScreenSink) -> None:
+        screen.write(part(0))
+        for _ in control.gate(count()):
+            time.sleep(0.002)
+
+
 def part(number: int, verdict: Verdict = Verdict.OK) -> Inspection:
     """One part; an NG has a hot spot in its map as well."""
     if verdict is not Verdict.NG:
