@@ -57,7 +57,7 @@ def face_of_hold(hold: Hold, line: str) -> Face:
     if hold is Hold.STARTING:
         return Face("STARTING", Mark.WAITING, theme.QUIET, "Opening camera, model and database")
     word = "ERROR" if hold is Hold.ERROR else "NOT READY"
-    return Face(word, Mark.WARNING, theme.CAUTION, line, "Parts are not inspected")
+    return Face(word, Mark.WARNING, theme.CAUTION, line, "The station is not Ready")
 
 
 def waiting_since(part: PartView) -> Face:
