@@ -2,14 +2,27 @@
 
 import json
 import re
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 from calibration.area import Area
+from inspector.camera.open import split_spec
+from inspector.camera.trigger import trigger_of
+from inspector.cli import COMMANDS
 from inspector.db.people_tables import AuditRow, UserRow
 from inspector.db.side_tables import Base
 from inspector.pipeline.inspection import Reason
 from inspector.pipeline.latched import KINDS, ErrorCode
 from inspector.pipeline.state import METHODS, TABLE, Event, State
+from inspector.settings import (
+    LogSettings,
+    MonitorSettings,
+    PartSettings,
+    PictureSettings,
+    StationSettings,
+    read_settings,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "station.md").read_text(encoding="utf-8")
@@ -72,3 +85,61 @@ def test_the_area_it_shows_is_one() -> None:
 
     assert area.has_mask
     assert area.min_area_px == 40
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+STATION = next(b for b in re.findall(r"```toml\n(.*?)```", README, re.DOTALL) if "[pictures]" in b)
+ELSEWHERE = ("modbus", "mqtt")  # docs/line.md has all their keys, and a test of its own
+
+
+def test_the_station_in_the_readme_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "line3.toml"
+    path.write_text(STATION, encoding="utf-8")
+    settings = read_settings(path)
+    scheme, _, options = split_spec(settings.camera)
+
+    assert (scheme, trigger_of(options).kind) == ("genicam", "software")
+    assert settings.out == tmp_path / "records"
+    assert settings.modbus is not None
+    assert settings.product in settings.modbus.products
+
+
+def test_the_station_in_the_readme_has_every_key() -> None:
+    shown = tomllib.loads(STATION)
+    tables = {"pictures": PictureSettings, "part": PartSettings, "log": LogSettings}
+
+    assert set(shown) == set(StationSettings.model_fields)
+    for name, model in {**tables, "monitor": MonitorSettings}.items():
+        assert set(shown[name]) == set(model.model_fields)
+    assert all(shown[name] for name in ELSEWHERE)
+
+
+def test_what_the_readme_says_is_the_default_is_it() -> None:
+    shown = tomllib.loads(STATION)
+
+    assert PictureSettings.model_validate(shown["pictures"]) == PictureSettings(every_ok=100)
+    assert LogSettings.model_validate(shown["log"]) == LogSettings()
+    assert MonitorSettings.model_validate(shown["monitor"]) == MonitorSettings(port=9464)
+    defaults = StationSettings.model_fields
+    assert all(defaults[name].default is None for name in ("part", "monitor", *ELSEWHERE))
+
+
+def test_a_plc_waits_longer_than_the_station_takes() -> None:
+    shown = tomllib.loads(STATION)
+    deadlines_ms = shown["grab_deadline_ms"] + shown["deadline_ms"]
+
+    assert shown["modbus"]["answer_s"] * 1000 > deadlines_ms
+
+
+def test_the_needed_keys_come_first() -> None:
+    needed = [name for name, field in StationSettings.model_fields.items() if field.is_required()]
+
+    assert list(tomllib.loads(STATION))[: len(needed)] == needed
+    assert f"The first {('one', 'two', 'three', 'four', 'five')[len(needed) - 1]} keys" in README
+
+
+def test_the_commands_in_the_readme_are_commands() -> None:
+    ours = {entry.name for entry in metadata.entry_points(group=COMMANDS)}
+    named = re.findall(r"^inspector ([a-z-]+)", README, re.MULTILINE)
+
+    assert set(named) <= ours
