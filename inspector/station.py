@@ -211,7 +211,7 @@ class StationSession:
 
         self._round.begin(run_id)
         self._say(EventCode.RUN_STARTED, "A run begins.", run_id)
-        with Watch(look):
+        with Watch(look, control.stop):
             yield
         self._say(EventCode.RUN_ENDED, "The run is over.", run_id)
         self._round.pass_on(keep)

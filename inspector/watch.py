@@ -9,10 +9,16 @@ TURN_S: Final = 0.25
 
 
 class Watch:
-    """Calls ``look`` four times a second until the context ends, where its error is raised."""
+    """Calls ``look`` four times a second until the context ends.
 
-    def __init__(self, look: Callable[[], None], turn_s: float = TURN_S) -> None:
-        self._look, self._turn_s = look, turn_s
+    An error in it calls ``fail``, which has to end what is watched: a station that nobody watches
+    may not go on. It is raised where the context ends.
+    """
+
+    def __init__(
+        self, look: Callable[[], None], fail: Callable[[], None], turn_s: float = TURN_S
+    ) -> None:
+        self._look, self._fail, self._turn_s = look, fail, turn_s
         self._over = Event()
         self._error: BaseException | None = None
         self._thread = Thread(target=self._run, name="watch", daemon=True)
@@ -38,3 +44,4 @@ class Watch:
                 self._look()
         except BaseException as error:  # noqa: BLE001  the thread's border: raised at its end
             self._error = error
+            self._fail()

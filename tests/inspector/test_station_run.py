@@ -127,3 +127,17 @@ def test_pause_is_seen_by_the_line(tmp_path: Path) -> None:
     session.run(control, Watcher(pause_at_5))
     assert [standing.state for standing in paused] == [State.CONTINUOUS_EXECUTION]
     assert not paused[0].accepts_triggers
+
+
+def test_a_station_that_nobody_watches_ends_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = StationSession(make_station(tmp_path, "sim:disc?size=64&fps=20"))
+
+    def break_at_5(part: int) -> None:
+        if part == 5:
+            monkeypatch.setattr(session, "_disk_check", lambda: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        go(session, Watcher(break_at_5))
+    assert session.state.standing.state is State.ERROR
