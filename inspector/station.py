@@ -38,11 +38,11 @@ from inspector.pipeline.loop import inspect, utc_now
 from inspector.pipeline.pictures import PictureSink
 from inspector.pipeline.readiness import Check, Precondition
 from inspector.pipeline.sinks import Sink, run
-from inspector.pipeline.state import Event, State
+from inspector.pipeline.state import Event, RefusedError, State
 from inspector.pipeline.station_state import Owner, Standing, StationState
 from inspector.settings import StationSettings, settings_sha256
-from inspector.surroundings import READY, Surroundings
-from inspector.watch import Watch
+from inspector.surroundings import Surroundings
+from inspector.watch import TURN_S, Watch
 
 if TYPE_CHECKING:
     from inspector.ui.session import StatusItem
@@ -59,6 +59,10 @@ OPENED: Final = (
     Precondition.DATABASE,
 )
 """What is well by being open: each is checked as it is opened, and raises where it is not."""
+
+
+def nothing() -> None:
+    """While one waits."""
 
 
 class StationSession:
@@ -94,6 +98,7 @@ class StationSession:
         self._round = Surroundings(settings, self.state, self.events, self._recipe.products)
         # Written by the run's thread alone, read by whoever asks for the status.
         self._clock = clock
+        self._has_row = self._begun = False  # the run: in the database, and in execution once
         self._camera: SupervisedCamera | None = None
         self._last_picture: float | None = None
 
@@ -122,6 +127,8 @@ class StationSession:
         """
         self.counters, new_id = Counters(), uuid7_ids()
         run_id = new_id()
+        if not self._links_are_back(control, self._round.pass_on):
+            return
         with self._ended_in_a_state(), self._opened(control, run_id) as (detector, camera, writer):
             inspections = inspect(
                 parts(self.settings, self._round, camera, control, self._most),
@@ -136,7 +143,7 @@ class StationSession:
             info = self._run_info(run_id, camera.name, detector)
             outbox = self.settings.site is not None
             log = InspectionLog(self.database, info, writer=writer, outbox=outbox)
-            run(self._executed(inspections), self._sinks(log, screen))
+            run(self._executed(control, inspections), self._sinks(log, screen))
 
     def standing(self) -> Standing:
         """How the station stands now; at once, from any thread."""
@@ -202,7 +209,7 @@ class StationSession:
         """Whoever has to know hears four times a second how the station stands."""
 
         def keep(event: StationEvent) -> None:  # a row may name the run once that has its own
-            writer.event(event, run_id if self.state.standing.state in READY else None)
+            writer.event(event, run_id if self._has_row else None)
 
         def look() -> None:
             self._note_what_changes(control)
@@ -225,11 +232,17 @@ class StationSession:
     def _say(self, code: EventCode, text: str, run_id: str) -> None:
         self.events.put(StationEvent(code, utc_now(), text, MappingProxyType({"run": run_id})))
 
-    def _executed(self, inspections: Iterable[Inspection]) -> Iterator[Inspection]:
+    def _executed(
+        self, control: Control, inspections: Iterable[Inspection]
+    ) -> Iterator[Inspection]:
         """The same inspections, from Ready on: whoever asks for the first has opened the rest."""
+        self._has_row = True
         self.state.note(Check(name, True, f"The {name} is well.") for name in OPENED)
         self.state.note([self._disk_check()])
-        self._start()
+        while not self._started():
+            if not self._links_are_back(control):
+                return
+        self._begun = True
         for inspection in inspections:
             if inspection.frame.image is not None:
                 self._last_picture = self._clock()
@@ -249,7 +262,9 @@ class StationSession:
             raise
         finally:
             self.state.note(Check(name, False, f"The {name} is closed.") for name in OPENED)
-            self.state.resolve(ErrorCode.CAMERA_LOST, "The camera is closed.")
+            closed = "The camera that was lost is closed."
+            self.state.resolve(ErrorCode.CAMERA_LOST, closed, EventCode.ERROR_RESOLVED)
+            self._has_row = self._begun = False
             if self.state.standing.state is not State.ERROR:
                 self._reset()
             self._round.show(self.state.standing)
@@ -276,15 +291,31 @@ class StationSession:
     def _hand_over(self, standing: Standing, owner: Owner) -> None:
         """A person who pauses takes the line from the PLC, and gives it back by going on."""
         held = standing.missing or any(error.blocks for error in standing.errors)
-        if standing.owner is owner or (owner is Owner.PLC and held):
+        if not self._begun or (owner is Owner.PLC and held):
             return
         self.state.take_control(owner, "The person at the station")
-        if owner is Owner.PLC:
-            self._start()
+        if owner is Owner.PLC and self.state.standing.state is State.INITIALIZED:
+            self._started()  # if not, the next look tries again
 
-    def _start(self) -> None:
-        for event in (Event.PREPARE_RECIPE, Event.START_CONTINUOUS):
-            self.state.command(event, self.state.standing.owner)
+    def _started(self) -> bool:
+        """Into execution; False where a link that comes back by itself was lost just now."""
+        try:
+            for event in (Event.PREPARE_RECIPE, Event.START_CONTINUOUS):
+                self.state.command(event, self.state.standing.owner)
+        except RefusedError:
+            if not self.state.standing.heals:
+                raise
+            return False
+        return True
+
+    def _links_are_back(self, control: Control, meanwhile: Callable[[], None] = nothing) -> bool:
+        """What heals by itself is waited for: it is no end of a run. False where it was stopped."""
+        while self.state.standing.heals:
+            if control.state is RunState.STOPPED:
+                return False
+            meanwhile()
+            time.sleep(TURN_S)
+        return True
 
     def _camera_changed(self, change: LinkChange) -> None:
         if change.link is Link.LOST:

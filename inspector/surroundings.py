@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self, TextIO
 
+from engine.types import KnownError
 from inspector.camera.base import NOT_SAID, Frame
 from inspector.line.modbus import ModbusLine
 from inspector.line.mqtt import MqttLink
@@ -78,6 +79,8 @@ class Surroundings:
         trace: TracebackType | None,
     ) -> None:
         self.pass_on()
+        if isinstance(error, KnownError):  # the run has said it, and what is told is told once
+            kind = error = trace = None
         self._held.__exit__(kind, error, trace)
         self.line = self._mqtt = self._metrics = self._log = None
 

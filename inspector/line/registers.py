@@ -127,6 +127,7 @@ REASON_CODES: Final[Mapping[Reason, int]] = MappingProxyType(
         Reason.BLACK_FRAME: 23,
         Reason.SATURATED_FRAME: 24,
         Reason.FROZEN_FRAME: 25,
+        Reason.NO_CODE: 26,
         Reason.UNKNOWN_PRODUCT: 30,
         Reason.INVALID_SCORE: 31,
         Reason.INFERENCE_ERROR: 32,

@@ -67,6 +67,12 @@ class Standing:
     missing: tuple[Check, ...]
 
     @property
+    def heals(self) -> bool:
+        """Whether all that keeps the station in Error goes by itself: somebody watches it."""
+        holding = [error for error in self.errors if error.blocks]
+        return bool(holding) and all(KINDS[error.code].heals for error in holding)
+
+    @property
     def accepts_triggers(self) -> bool:
         return self.state.is_executing and not self.paused
 
@@ -160,13 +166,16 @@ class StationState:
                 self._want_less(State.READY)
             self._settle(self._state, self._state, sentence)
 
-    def resolve(self, code: ErrorCode, sentence: str) -> None:
-        """The cause has gone. The record of it stays until a person acknowledges it."""
+    def resolve(self, code: ErrorCode, sentence: str, said: EventCode | None = None) -> None:
+        """The cause has gone. The record of it stays until a person acknowledges it.
+
+        ``said`` is the event's code, where it is not the kind's own.
+        """
         with self._lock:
             before = self._errors
             self._errors = resolve(before, code, self._clock())
             if self._errors is not before:
-                self._say(KINDS[code].resolved, sentence, {"error": code})
+                self._say(said or KINDS[code].resolved, sentence, {"error": code})
             self._settle(self._state, self._state, sentence)
 
     def acknowledge(self, code: ErrorCode, person: str) -> None:

@@ -6,12 +6,14 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from calibration.area import Area
+from inspector.camera.keeper import PAUSES_S
 from inspector.camera.open import split_spec
 from inspector.camera.trigger import trigger_of
 from inspector.cli import COMMANDS
-from inspector.db.people_tables import AuditRow, UserRow
-from inspector.db.side_tables import Base
+from inspector.db import people_tables, side_tables, tables
 from inspector.pipeline.inspection import Reason
 from inspector.pipeline.latched import KINDS, ErrorCode
 from inspector.pipeline.state import METHODS, TABLE, Event, State
@@ -20,13 +22,14 @@ from inspector.settings import (
     MonitorSettings,
     PartSettings,
     PictureSettings,
+    SiteSettings,
     StationSettings,
     read_settings,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "station.md").read_text(encoding="utf-8")
-PEOPLE = (UserRow.__tablename__, AuditRow.__tablename__)  # and with them their tables
+ROOMS = (tables, side_tables, people_tables)  # to import them is to know their tables
 
 
 def rows(first_header: str) -> list[list[str]]:
@@ -75,8 +78,7 @@ def test_every_reason_has_its_meaning_and_remedy() -> None:
 def test_every_table_of_the_database() -> None:
     said = {name for row in rows("table") for name in re.findall(r"`(\w+)`", row[0])}
 
-    assert set(PEOPLE) <= said
-    assert said == set(Base.metadata.tables)
+    assert said == {name for room in ROOMS for name in room.Base.metadata.tables}
 
 
 def test_the_area_it_shows_is_one() -> None:
@@ -106,10 +108,16 @@ def test_the_station_in_the_readme_is_one(tmp_path: Path) -> None:
 
 def test_the_station_in_the_readme_has_every_key() -> None:
     shown = tomllib.loads(STATION)
-    tables = {"pictures": PictureSettings, "part": PartSettings, "log": LogSettings}
+    models: dict[str, type[BaseModel]] = {
+        "pictures": PictureSettings,
+        "part": PartSettings,
+        "log": LogSettings,
+        "monitor": MonitorSettings,
+        "site": SiteSettings,
+    }
 
     assert set(shown) == set(StationSettings.model_fields)
-    for name, model in {**tables, "monitor": MonitorSettings}.items():
+    for name, model in models.items():
         assert set(shown[name]) == set(model.model_fields)
     assert all(shown[name] for name in ELSEWHERE)
 
@@ -121,7 +129,7 @@ def test_what_the_readme_says_is_the_default_is_it() -> None:
     assert LogSettings.model_validate(shown["log"]) == LogSettings()
     assert MonitorSettings.model_validate(shown["monitor"]) == MonitorSettings(port=9464)
     defaults = StationSettings.model_fields
-    assert all(defaults[name].default is None for name in ("part", "monitor", *ELSEWHERE))
+    assert all(defaults[name].default is None for name in ("part", "monitor", "site", *ELSEWHERE))
 
 
 def test_a_plc_waits_longer_than_the_station_takes() -> None:
@@ -143,3 +151,10 @@ def test_the_commands_in_the_readme_are_commands() -> None:
     named = re.findall(r"^inspector ([a-z-]+)", README, re.MULTILINE)
 
     assert set(named) <= ours
+
+
+def test_how_soon_a_lost_camera_is_opened_again() -> None:
+    pauses = [*PAUSES_S, PAUSES_S[-1]]
+
+    assert f"after pauses of {', '.join(f'{pause:g}' for pause in pauses)} … s" in TEXT
+    assert f"opened again after {pauses[0]:g} s to {pauses[-1]:g} s" in README

@@ -19,7 +19,7 @@ from inspector.pipeline.control import Control
 from inspector.pipeline.state import State
 from inspector.pipeline.station_state import Owner
 from inspector.station import StationSession
-from tests.inspector.line_parts import Ladder, PollingPlc, free_port
+from tests.inspector.line_parts import Ladder, PollingPlc, free_port, wait_for
 from tests.inspector.station_parts import make_station
 
 CAMERA = "sim:disc,label?size=64&trigger=software"
@@ -147,6 +147,37 @@ def test_a_killed_camera_process_costs_rejects_and_never_an_ok_of_another_part(
         assert ladder.part("A-3").ok
     kept = rows(session, "SELECT verdict, serial FROM inspection ORDER BY sequence")
     assert kept == [("OK", "A-1"), ("OK", "A-2"), ("OK", "A-3")]
+
+
+def test_a_plc_that_comes_after_the_station_is_waited_for(tmp_path: Path) -> None:
+    port = free_port()
+    session = station(tmp_path, port)
+    control = Control()
+    control.start()
+    with session:
+        wait_for(lambda: session.state.standing.state is State.ERROR)  # nobody polls
+        worker = Thread(target=session.run, args=(control, NoScreen()), daemon=True)
+        worker.start()
+        worker.join(1)
+        assert worker.is_alive()
+        with closing(PollingPlc(port)) as plc:
+            assert Ladder(plc).part("A-1").ok
+            control.stop()
+            worker.join(20)
+    assert not worker.is_alive()
+    assert rows(session, "SELECT verdict FROM inspection") == [("OK",)]
+
+
+def test_a_station_that_waits_for_its_plc_can_be_stopped(tmp_path: Path) -> None:
+    session, control = station(tmp_path, free_port()), Control()
+    control.start()
+    with session:
+        wait_for(lambda: session.state.standing.state is State.ERROR)
+        worker = Thread(target=session.run, args=(control, NoScreen()), daemon=True)
+        worker.start()
+        control.stop()
+        worker.join(5)
+    assert not worker.is_alive()
 
 
 @pytest.mark.parametrize(
