@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import typer
 
@@ -40,35 +40,46 @@ class NoScreen:
 
 
 def run_headless(session: StationSession, screen: Sink) -> None:
-    """Run to the end in this thread. Ctrl+C ends it between two parts, with the run closed, and
-    is then raised as :class:`KeyboardInterrupt`; a second Ctrl+C does not wait."""
+    """Run to the end in this thread. Ctrl+C, or a service manager's SIGTERM, ends it between
+    two parts, with the run closed, and is then raised as :class:`KeyboardInterrupt`; a second one
+    does not wait."""
     control = Control()
     control.start()
-    with _ctrl_c_stops(control):
+    with _signals_stop(control):
         session.run(control, screen)
 
 
 @contextmanager
-def _ctrl_c_stops(control: Control) -> Iterator[None]:
-    """Where Python's own handler stands: it is not ours to replace another's, or "ignored"."""
-    python = signal.default_int_handler
+def _signals_stop(control: Control) -> Iterator[None]:
+    """Ctrl+C, and what a service manager sends, where nobody else has taken them: it is not ours
+    to replace another's handler, or "ignored"."""
+    usual: dict[int, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+    }
     in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or signal.getsignal(signal.SIGINT) is not python:
+    ours = [number for number, handler in usual.items() if signal.getsignal(number) is handler]
+    if not in_main or signal.SIGINT not in ours:
         yield
         return
     interrupted = False
 
+    def restore() -> None:
+        for number in ours:
+            signal.signal(number, usual[number])
+
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal interrupted
         interrupted = True
-        signal.signal(signal.SIGINT, python)
+        restore()
         control.stop()
 
-    signal.signal(signal.SIGINT, stop)
+    for number in ours:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, python)
+        restore()
     if interrupted:
         raise KeyboardInterrupt
 

@@ -28,7 +28,6 @@ COMMANDS = "promptmad_inspector.commands"
 CRASHED = 70  # sysexits' EX_SOFTWARE: Python's own 1 would read as "the answer is no"
 
 EXTRA_OF = {
-    "filelock": "tensorrt",
     "jinja2": "train",
     "lightning_fabric": "train",
     "matplotlib": "train",

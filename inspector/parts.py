@@ -1,11 +1,13 @@
 """The parts of one run, from whoever brings them, with all that is known of each."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, islice
+from time import monotonic
 from typing import Final
 
 from engine.types import InputError
-from inspector.camera.base import Frame
+from inspector.camera.base import Frame, FrameFault
 from inspector.camera.codes import identified
 from inspector.camera.supervised import SupervisedCamera
 from inspector.line.frames import frame_of, refused_frame
@@ -26,12 +28,14 @@ def parts(
     camera: SupervisedCamera,
     control: Control,
     most: int | None,
+    hold: Callable[[], None],
 ) -> Iterator[Frame]:
     """Up to ``most`` frames until ``control`` says stop, each with its part's identity.
 
-    :class:`InputError` where camera and PLC disagree about who triggers.
+    ``hold`` is called at the end, and has to let no further trigger come. :class:`InputError`
+    where camera and PLC disagree about who triggers.
     """
-    frames = surroundings.identified(_source(settings, surroundings, camera, control))
+    frames = surroundings.identified(_source(settings, surroundings, camera, control, hold))
     if settings.part is not None:
         frames = identified(frames, settings.part)
     return watched(islice(frames, most), surroundings.pulse)
@@ -42,6 +46,7 @@ def _source(
     surroundings: Surroundings,
     camera: SupervisedCamera,
     control: Control,
+    hold: Callable[[], None],
 ) -> Iterator[Frame]:
     """From the camera as it comes, or one for each trigger of the PLC."""
     modbus, line = settings.modbus, surroundings.line
@@ -51,14 +56,27 @@ def _source(
                 f"The camera {camera.name} waits for triggers that nobody gives: name the PLC "
                 "that does, [modbus], or leave its trigger out."
             )
-        return control.gate(camera.frames())
+        frames = control.gate(camera.frames())
+        return _in_time(frames, control, camera) if camera.live else frames
     if not camera.fires:
         raise InputError(
             f"The PLC triggers, and the camera {camera.name} takes its own time: open it with "
             "trigger=software, or set triggers = false in [modbus]."
         )
     patience_s = (settings.grab_deadline_ms or PATIENCE_MS) / 1e3
-    return _shots(line.triggers(control), camera, modbus, patience_s)
+    return _shots(chain(line.triggers(control), line.rest(hold)), camera, modbus, patience_s)
+
+
+def _in_time(
+    frames: Iterable[Frame], control: Control, camera: SupervisedCamera
+) -> Iterator[Frame]:
+    """What a line took while it was paused is judged by nobody. A triggered picture was a part that
+    went by, and has its record; one of a free run is missed like a lost one."""
+    for frame in frames:
+        if frame.grabbed_at >= control.running_since:
+            yield frame
+        elif camera.triggered:
+            yield replace(frame, fault=FrameFault.NOT_READY)
 
 
 def _shots(
@@ -67,9 +85,17 @@ def _shots(
     modbus: ModbusSettings,
     patience_s: float,
 ) -> Iterator[Frame]:
+    """One frame a trigger, whose wait counts: it began when the PLC saw its part."""
     with camera.shooting() as shoot:
         for trigger in triggers:
-            if trigger.refused is not None:
+            waited_s = monotonic() - trigger.at_monotonic
+            if trigger.refused is not None or waited_s >= patience_s:
                 yield refused_frame(trigger, camera.name, utc_now())
-            else:
-                yield frame_of(trigger, shoot(patience_s), modbus.product(trigger.recipe_index))
+                continue
+            try:
+                frame = shoot(patience_s - waited_s)
+            except Exception:  # raised again: the part has its record first
+                yield refused_frame(trigger, camera.name, utc_now())
+                raise
+            frame = replace(frame, grab_ms=frame.grab_ms + waited_s * 1e3)
+            yield frame_of(trigger, frame, modbus.product(trigger.recipe_index))

@@ -7,7 +7,7 @@ say of themselves becomes the station's one state.
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -25,6 +25,7 @@ from inspector.camera.supervised import SupervisedCamera
 from inspector.db.forwarding import Forwarding
 from inspector.db.log import InspectionLog, RunInfo
 from inspector.db.writer import Writer
+from inspector.lock import alone_in
 from inspector.parts import parts
 from inspector.pipeline.control import Control, RunState
 from inspector.pipeline.counters import Counters
@@ -131,7 +132,7 @@ class StationSession:
             return
         with self._ended_in_a_state(), self._opened(control, run_id) as (detector, camera, writer):
             inspections = inspect(
-                parts(self.settings, self._round, camera, control, self._most),
+                parts(self.settings, self._round, camera, control, self._most, self._hold),
                 detector,
                 self._recipe,
                 triggered=camera.triggered,
@@ -181,6 +182,7 @@ class StationSession:
             check_fit(self.settings, detector.plan, self._recipe)
             detector.verify(self._recipe.limits, self._shown(detector))
             self.plan, self._last_picture = detector.plan, None
+            stack.enter_context(alone_in(s.out))
             writer = stack.enter_context(Writer(self.database))
             stack.enter_context(self._told(control, run_id, writer))
             if s.site is not None:
@@ -212,17 +214,20 @@ class StationSession:
             writer.event(event, run_id if self._has_row else None)
 
         def look() -> None:
-            self._note_what_changes(control)
+            with suppress(RefusedError):  # something was lost just now: the next look sees it
+                self._note_what_changes(control)
             self._round.show(self.state.standing)
             self._round.pass_on(keep)
 
         self._round.begin(run_id)
         self._say(EventCode.RUN_STARTED, "A run begins.", run_id)
-        with Watch(look, control.stop):
-            yield
-        self._say(EventCode.RUN_ENDED, "The run is over.", run_id)
-        self._round.pass_on(keep)
-        self._round.begin(None)
+        try:
+            with Watch(look, control.stop):
+                yield
+        finally:
+            self._say(EventCode.RUN_ENDED, "The run is over.", run_id)
+            self._round.pass_on(keep)
+            self._round.begin(None)
 
     def _site_said(self, sentence: str) -> None:
         code = EventCode.SITE_LOST if sentence else EventCode.SITE_BACK
@@ -243,10 +248,20 @@ class StationSession:
             if not self._links_are_back(control):
                 return
         self._begun = True
-        for inspection in inspections:
-            if inspection.frame.image is not None:
-                self._last_picture = self._clock()
-            yield inspection
+        try:
+            for inspection in inspections:
+                if inspection.frame.image is not None:
+                    self._last_picture = self._clock()
+                yield inspection
+        finally:
+            self._hold()
+
+    def _hold(self) -> None:
+        """No part may come any more, from now on: whoever closes may take its time."""
+        standing = self.state.standing
+        if standing.state.is_executing:
+            self.state.command(Event.STOP, standing.owner)
+        self._round.show(self.state.standing)
 
     @contextmanager
     def _ended_in_a_state(self) -> Iterator[None]:
@@ -268,6 +283,7 @@ class StationSession:
             if self.state.standing.state is not State.ERROR:
                 self._reset()
             self._round.show(self.state.standing)
+            self._round.pass_on()
 
     def _reset(self) -> None:
         standing = self.state.standing

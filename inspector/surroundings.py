@@ -107,7 +107,7 @@ class Surroundings:
         """The same frames; one that names no part is the part that a message named last."""
         for frame in frames:
             if self._mqtt is not None and frame.part == NOT_SAID:
-                yield replace(frame, part=self._mqtt.latest_part())
+                yield replace(frame, part=self._mqtt.latest_part(frame.grabbed_at))
             else:
                 yield frame
 

@@ -19,6 +19,7 @@ from engine.types import KnownError
 from inspector.camera.base import Camera, Frame
 from inspector.camera.messages import (
     Beat,
+    Begin,
     Close,
     Crashed,
     Ended,
@@ -52,8 +53,6 @@ def serve(spec: str, ring_name: str, said: Connection, commands: Connection) -> 
         pass
     except Exception:  # noqa: BLE001  the process's border: told to the station, which crashes
         _tell(said, Crashed(traceback.format_exc()))
-    else:
-        _tell(said, Ended())
     said.close()
 
 
@@ -82,15 +81,22 @@ class _Child:
         self._camera: Camera | None = None
         self._slots: _Slots | None = None
         self._held = ExitStack()
-        self._closing = Event()
+        self._begun, self._closing = Event(), Event()
 
     def run(self) -> None:
         with open_camera(self._spec, alive=self._beat) as camera, self._held:
             self._camera = camera
             _tell(self._said, _opened(camera))
             Thread(target=self._listen, args=(camera,), daemon=True).start()
+            self._wait_for(self._begun)
             for number, frame in enumerate(camera.frames(), start=1):
                 self._hand_over(number, frame)
+            _tell(self._said, Ended())
+            self._wait_for(self._closing)  # the last pictures lie in memory of this process
+
+    def _wait_for(self, event: Event) -> None:
+        while not event.wait(BEAT_S):
+            self._beat()
 
     def _beat(self) -> None:
         """Called by whoever waits, in the thread that fetches."""
@@ -111,8 +117,10 @@ class _Child:
         time.sleep(CLOSING_S)  # the process ends meanwhile, and this thread with it
         _end()
 
-    def _obey(self, command: Fire | Release, camera: Camera) -> None:
-        if isinstance(command, Fire):
+    def _obey(self, command: Begin | Fire | Release, camera: Camera) -> None:
+        if isinstance(command, Begin):
+            self._begun.set()
+        elif isinstance(command, Fire):
             try:
                 camera.trigger()
             except KnownError as error:  # one write each: the fetching thread may speak, too

@@ -16,7 +16,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from engine.types import KnownError
 from inspector.camera.base import Frame, FrameFault
-from inspector.camera.messages import Beat, Ended, Fire, Opened, Taken
+from inspector.camera.messages import Beat, Begin, Ended, Fire, Opened, Taken
 from inspector.camera.process import CameraProcess
 
 TURN_S: Final = 0.1
@@ -151,7 +151,8 @@ class Keeper:
         return opened
 
     def start(self, opened: Opened) -> None:
-        """Listen from now on."""
+        """Take pictures, and listen, from now on."""
+        self._begin()
         self._thread = Thread(
             target=self._keep, args=(opened,), name=f"camera {opened.name}", daemon=True
         )
@@ -258,8 +259,14 @@ class Keeper:
             except TimeoutError:
                 return
             else:
+                self._begin()
                 self._tell(LinkChange(camera, Link.OPEN))
                 return
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._process is not None:
+                self._process.send(Begin())
 
     def _drop(self) -> None:
         with self._lock:

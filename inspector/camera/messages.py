@@ -78,6 +78,11 @@ Said: TypeAlias = Opened | RingMade | Taken | Beat | Failed | Crashed | Ended
 
 
 @dataclass(frozen=True, slots=True)
+class Begin:
+    """Pictures are wanted from now on: what went by before was nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A slot of the ring of this name may be filled again."""
 
@@ -95,7 +100,7 @@ class Close:
     """Let go of the camera and end; a camera cut off in use stays taken for seconds."""
 
 
-Command: TypeAlias = Release | Fire | Close
+Command: TypeAlias = Begin | Release | Fire | Close
 
 
 def arrays_of(frame: Frame) -> dict[str, NDArray[Any]]:

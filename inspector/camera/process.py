@@ -133,9 +133,17 @@ class CameraProcess:
         if isinstance(message, Crashed):
             raise RuntimeError(f"In the camera's process:\n{message.trace}")
         if isinstance(message, RingMade):
-            self._ring = Ring.attach(message.name, message.slots, message.slot_bytes)
+            self._ring = self._attached(message)
             self._rings[message.name] = self._ring
         return message
+
+    def _attached(self, made: RingMade) -> Ring:
+        try:
+            return Ring.attach(made.name, made.slots, made.slot_bytes)
+        except FileNotFoundError:  # Windows frees it with the process
+            raise MissingError(
+                "The camera's process ended by itself: check the camera's producer."
+            ) from None
 
     def fetch(self, taken: Taken) -> tuple[Frame, Callable[[], None]]:
         """The frame with its arrays, copied; and how to give its slot back."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from inspector.camera.base import Camera, Frame, FrameFault
 from inspector.camera.keeper import TURN_S, CameraHealth, End, Item, Keeper, LinkChange, Picture
@@ -17,6 +17,7 @@ from inspector.camera.messages import Opened
 UTC_NOW = partial(datetime.now, UTC)
 
 
+UNASKED: Final = "A picture came that nobody asked for: the camera opens anew."
 Shoot: TypeAlias = Callable[[float], Frame]
 
 
@@ -100,19 +101,24 @@ class SupervisedCamera(Camera):
 
     def _shoot(self, keeper: Keeper, until_s: float) -> Picture | None:
         """The picture of one trigger, or None; pictures of earlier openings are passed over."""
-        unasked = _emptied(keeper.items)
+        unasked, fired_s = _emptied(keeper.items), self._clock()
         epoch = keeper.fire()
         if epoch is None:
             return None
         if unasked == epoch:
-            keeper.distrust(epoch, "A picture came that nobody asked for: the camera opens anew.")
+            keeper.distrust(epoch, UNASKED)
             return None
         with suppress(Empty):
             while True:
                 picture = _taken(keeper.items, max(0.0, until_s - self._clock()))
-                if picture is None or picture.epoch == epoch:
+                if picture is None:
+                    return None
+                if picture.epoch == epoch and picture.sent_s >= fired_s:
                     return picture
                 picture.release()
+                if picture.epoch == epoch:
+                    keeper.distrust(epoch, UNASKED)
+                    return None
         keeper.distrust(epoch, "A trigger had no picture: the camera opens anew.")
         return None
 

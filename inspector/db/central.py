@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from sqlalchemy import Connection, Engine, create_engine, exc
@@ -28,7 +28,11 @@ from inspector.db.tables import DefectRow, InspectionRow, ProductRow, RunRow
 from inspector.db.upgrade import Upgraded, upgrade_file
 from inspector.pipeline.loop import utc_now
 
-CONNECT_S: Final = 5
+PATIENCE: Final = MappingProxyType(
+    {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 5}
+    | {"keepalives_interval": 2, "keepalives_count": 3}
+)
+"""Of PostgreSQL's client, in s (the second in ms): a peer that falls silent is given up."""
 EXAMPLE: Final = "postgresql://inspector@server/inspections"
 INSUFFICIENT_PRIVILEGE: Final = "42501"  # PostgreSQL's SQLSTATE
 
@@ -129,7 +133,7 @@ def engine_of(url: URL) -> Engine:
     """:class:`ModuleNotFoundError` of psycopg where its extra is not installed."""
     if url.get_backend_name() == "sqlite":
         return writing_engine(Path(str(url.database)))
-    return create_engine(url, connect_args={"connect_timeout": CONNECT_S}, pool_pre_ping=True)
+    return create_engine(url, connect_args=dict(PATIENCE), pool_pre_ping=True)
 
 
 def shown(url: URL) -> str:

@@ -15,6 +15,7 @@ from inspector.db.outbox import Forwarder
 from inspector.db.writer import Writer
 
 PAUSE_S: Final = 5.0
+PATIENCE_S: Final = 3.0
 
 
 class Forwarding:
@@ -50,8 +51,8 @@ class Forwarding:
         trace: TracebackType | None,
     ) -> None:
         self._over.set()
-        self._thread.join()
-        if self._error is not None and error is None:
+        self._thread.join(PATIENCE_S)  # with a peer that has fallen silent: it is a daemon
+        if self._error is not None and error is None and not self._thread.is_alive():
             raise self._error
 
     def _run(self) -> None:
@@ -61,6 +62,7 @@ class Forwarding:
                 self._over.wait(self._pause_s)
         except BaseException as error:  # noqa: BLE001  the thread's border: raised at its end
             self._error = error
+            self._say(f"Nothing is sent on any more: {type(error).__name__}: {error}")
 
     def _connect(self) -> None:
         try:

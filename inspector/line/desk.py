@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -31,7 +32,7 @@ class Desk:
         self._handed: dict[int, int] = {}  # frame id → trigger number; the inspecting thread's own
         self._signs = StationSigns()
         self._life = float("-inf")
-        self._written = 0
+        self._written = self._frame_id = 0
 
     # The thread that inspects, and whoever knows the station's state.
 
@@ -49,7 +50,7 @@ class Desk:
     def triggers(self, control: Control, check: Callable[[], None]) -> Iterator[Trigger]:
         """Each edge of Trigger in order, until the run is stopped; ``check`` may raise."""
         self._handed.clear()
-        frame_id = 0
+        self._frame_id = 0
         while control.state is not RunState.STOPPED:
             check()
             self.alive()
@@ -57,9 +58,19 @@ class Desk:
                 trigger = self._triggers.get(timeout=LOOK_S)
             except Empty:
                 continue
-            self._handed[frame_id] = trigger.number
-            yield replace(self._fresh(trigger), frame_id=frame_id)
-            frame_id += 1
+            yield self._hand(self._fresh(trigger))
+
+    def rest(self) -> Iterator[Trigger]:
+        """What came before the line was told that no more may: refused, each with its record."""
+        with suppress(Empty):
+            while True:
+                trigger = self._triggers.get_nowait()
+                yield self._hand(replace(trigger, refused=Reason.NOT_READY))
+
+    def _hand(self, trigger: Trigger) -> Trigger:
+        frame_id, self._frame_id = self._frame_id, self._frame_id + 1
+        self._handed[frame_id] = trigger.number
+        return replace(trigger, frame_id=frame_id)
 
     def answer(self, inspection: Inspection, *, triggered: bool) -> None:
         """Tell the verdict of a committed inspection to whoever asked for it, if anybody did."""
@@ -73,6 +84,8 @@ class Desk:
 
     def give_up(self) -> None:
         """The run is over: what it was asked and did not answer is an error."""
+        for _ in self.rest():
+            pass  # handed to nobody: answered with the others
         for number in self._handed.values():
             failed = Result(number, Verdict.FAULT, Reason.INTERNAL_ERROR, recorded=False)
             self._put(failed)

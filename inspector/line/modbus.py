@@ -93,6 +93,12 @@ class ModbusLine:
         has no picture, and a record all the same."""
         return self._desk.triggers(control, self._require_well)
 
+    def rest(self, hold: Callable[[], None]) -> Iterator[Trigger]:
+        """After :meth:`triggers` has ended: ``hold`` lets no more come, and what came until then
+        is refused."""
+        hold()
+        yield from self._desk.rest()
+
     def sink(self) -> LineSink:
         """For one run, right after the sink that commits the record."""
         return LineSink(self._desk, self._require_well, triggered=self._settings.triggers)

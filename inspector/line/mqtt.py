@@ -72,7 +72,7 @@ class MqttLink:
         self._lock = Lock()  # over the few values that follow
         self._signs, self._counts = StationSigns(), LineCounts()
         self._sequence = self._dropped = 0
-        self._part = NOT_SAID
+        self._part, self._said_at = NOT_SAID, clock()
         self._lost = False
         self._failure: Exception | None = None
         self._client = self._new_client(read_password(settings, environment))
@@ -118,9 +118,12 @@ class MqttLink:
         """Send an event; from any thread."""
         self._send("event", event_message(event))
 
-    def latest_part(self) -> PartIdentity:
-        """The newest identity said and not taken yet, which is taken with this; or none."""
+    def latest_part(self, before: datetime) -> PartIdentity:
+        """The newest identity said and not taken yet, which is taken with this; or none. One that
+        was said after ``before``, when the picture was taken, is of a later part."""
         with self._lock:
+            if self._said_at > before:
+                return NOT_SAID
             part, self._part = self._part, NOT_SAID
         return part
 
@@ -225,7 +228,7 @@ class MqttLink:
             self._listener(StationEvent(EventCode.MESSAGE_REFUSED, self._clock(), str(error), MQTT))
             return
         with self._lock:
-            self._part = part
+            self._part, self._said_at = part, self._clock()
 
     def _lose(self, text: str) -> None:
         if not self._lost:

@@ -1,11 +1,16 @@
 """Start, pause and stop, from the window's thread, for the thread that inspects."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from enum import StrEnum
 from threading import Condition
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class RunState(StrEnum):
@@ -23,7 +28,9 @@ class Control:
     Pause is not stop: while paused no frame is drawn from the camera, and the run goes on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = utc_now) -> None:
+        self._clock = clock
+        self._running_since = clock()
         self._state = RunState.READY
         self._changed = Condition()
 
@@ -32,8 +39,17 @@ class Control:
         with self._changed:
             return self._state
 
+    @property
+    def running_since(self) -> datetime:
+        """When it was started, or went on after a pause, last (UTC)."""
+        with self._changed:
+            return self._running_since
+
     def start(self) -> None:
         """Begin, or go on after a pause. A stopped run stays stopped."""
+        with self._changed:
+            if self._state in (RunState.READY, RunState.PAUSED):
+                self._running_since = self._clock()
         self._become(RunState.RUNNING)
 
     def pause(self) -> None:

@@ -13,6 +13,7 @@ from inspector.camera.base import NOT_SAID, PartIdentity
 from inspector.line.mqtt import MqttLink
 from inspector.line.signals import StationSigns, Trigger
 from inspector.pipeline.events import EventCode, StationEvent
+from inspector.pipeline.loop import utc_now
 from inspector.settings import MqttSettings
 from tests.inspector.line_parts import Events, free_port, judged, wait_for
 from tests.inspector.mqtt_parts import (
@@ -99,12 +100,12 @@ def test_identity_comes_in_and_is_taken_once(broker: Broker, ear: Ear) -> None:
         taken: list[PartIdentity] = []
 
         def newest() -> bool:
-            taken.append(station.latest_part())
+            taken.append(station.latest_part(utc_now()))
             return taken[-1].part == "17-B"
 
         wait_for(newest)
         assert taken[-1] == PartIdentity("17-B", None, "0001")
-        assert station.latest_part() == NOT_SAID
+        assert station.latest_part(utc_now()) == NOT_SAID
 
 
 @pytest.mark.parametrize("retain", [False, True])
@@ -121,9 +122,9 @@ def test_a_message_that_is_none_is_an_event_and_no_crash(
         if not retain:
             ear.say(f"{ROOT}/part", said)
         wait_for(lambda: events.codes() == [EventCode.MESSAGE_REFUSED])
-        assert station.latest_part() == NOT_SAID
+        assert station.latest_part(utc_now()) == NOT_SAID
         ear.say(f"{ROOT}/part", b'{"part": "new"}')
-        wait_for(lambda: station.latest_part().part == "new")
+        wait_for(lambda: station.latest_part(utc_now()).part == "new")
 
 
 def test_a_broker_that_is_restarted_gets_what_waited_and_the_rest_is_counted(
