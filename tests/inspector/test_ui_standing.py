@@ -161,20 +161,18 @@ def test_a_camera_that_is_unplugged_and_comes_back(qtbot: QtBot, tmp_path: Path)
         opened_window(qtbot, tmp_path, session) as (window, worker),  # type: ignore[arg-type]
     ):
         worker.start()
+        strip, notice = window.strip, window.notice
         qtbot.waitUntil(lambda: word(window) == "OK", timeout=20_000)
-        assert window.notice.texts == []
-        qtbot.waitUntil(lambda: window.strip.text("State") == "ContinuousExecution")
-        assert window.strip.health("State") is Health.GOOD
+        qtbot.waitUntil(lambda: strip.health("State") is Health.GOOD)
+        assert strip.text("State") == "ContinuousExecution"
         plug.unlink()
-        qtbot.waitUntil(lambda: word(window) == "ERROR", timeout=10_000)
-        assert "its plug is the file" in window.notice.texts[0]
-        assert window.notice.loud
-        qtbot.waitUntil(lambda: window.strip.health("Camera") is Health.BAD)
-        assert window.strip.health("State") is Health.BAD
+        qtbot.waitUntil(lambda: word(window) == "ERROR" and notice.loud, timeout=10_000)
+        (error,) = session.standing().errors
+        assert notice.texts[0].startswith(f"Camera: {error.sentence}")
+        qtbot.waitUntil(lambda: strip.health("Camera") is strip.health("State") is Health.BAD)
         plug.touch()
-        qtbot.waitUntil(lambda: word(window) == "OK", timeout=20_000)
-        assert not window.notice.loud
-        assert "its cause has gone" in window.notice.texts[0]
-        window.notice.button.click()
-        qtbot.waitUntil(lambda: not window.notice.isVisible())
+        qtbot.waitUntil(lambda: word(window) == "OK" and not notice.loud, timeout=20_000)
+        assert "its cause has gone" in notice.texts[0]
+        notice.button.click()
+        qtbot.waitUntil(lambda: not notice.isVisible())
         assert worker.state is LineState.RUNNING
