@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from engine.types import InputError
 from inspector.app import NoScreen
 from inspector.line.registers import StatusBit
 from inspector.pipeline.control import Control
+from inspector.pipeline.inspection import Inspection
+from inspector.pipeline.sinks import Sink
 from inspector.pipeline.state import State
 from inspector.pipeline.station_state import Owner
 from inspector.station import StationSession
@@ -26,11 +29,11 @@ CAMERA = "sim:disc,label?size=64&trigger=software"
 
 
 @contextmanager
-def running(session: StationSession) -> Iterator[Control]:
+def running(session: StationSession, screen: Sink | None = None) -> Iterator[Control]:
     """The station runs in a thread until the block is left."""
     control = Control()
     control.start()
-    worker = Thread(target=session.run, args=(control, NoScreen()), daemon=True)
+    worker = Thread(target=session.run, args=(control, screen or NoScreen()), daemon=True)
     with session:
         worker.start()
         try:
@@ -178,6 +181,43 @@ def test_a_station_that_waits_for_its_plc_can_be_stopped(tmp_path: Path) -> None
         control.stop()
         worker.join(5)
     assert not worker.is_alive()
+
+
+class Slow(NoScreen):
+    """A screen that holds the line up after each part."""
+
+    def write(self, inspection: Inspection) -> Inspection:
+        time.sleep(0.7)
+        return inspection
+
+
+def test_the_wait_of_a_trigger_counts_against_its_deadline(tmp_path: Path) -> None:
+    port = free_port()
+    session = station(tmp_path, port, deadline_ms=500)
+    with running(session, Slow()), closing(PollingPlc(port)) as plc:
+        ladder = Ladder(plc)
+        first, second = ladder.part("A-1"), ladder.part("A-2")
+    assert first.ok
+    assert (second.ok, second.error) == (False, True)
+    kept = rows(session, "SELECT verdict, reason FROM inspection ORDER BY sequence")
+    assert kept == [("OK", None), ("FAULT", "late_result")]
+
+
+def test_after_a_stop_no_trigger_is_taken(tmp_path: Path) -> None:
+    port = free_port()
+    session = station(tmp_path, port)
+    with session, closing(PollingPlc(port)) as plc:
+        ladder, control = Ladder(plc), Control()
+        control.start()
+        worker = Thread(target=session.run, args=(control, NoScreen()), daemon=True)
+        worker.start()
+        assert ladder.part("A-1").ok
+        control.stop()
+        worker.join(20)
+        assert not ladder.bit(StatusBit.TRIGGER_READY)
+        ladder.say(trigger=True)
+        assert ladder.take().error
+    assert rows(session, "SELECT verdict FROM inspection") == [("OK",)]
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,21 @@
 """How a station stands while it runs: Ready when all is open, Error where it cannot go on."""
 
+import json
+import os
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 
 import psutil
 import pytest
 
-from engine.types import DatabaseError
+from engine.detector import Detector
+from engine.types import DatabaseError, InputError
 from inspector.app import NoScreen
 from inspector.pipeline.control import Control
 from inspector.pipeline.events import EventCode
@@ -17,6 +23,7 @@ from inspector.pipeline.inspection import Inspection
 from inspector.pipeline.state import State
 from inspector.pipeline.station_state import Standing
 from inspector.station import StationSession
+from tests.inspector.line_parts import wait_for
 from tests.inspector.station_parts import make_station
 
 
@@ -141,3 +148,82 @@ def test_a_station_that_nobody_watches_ends_and_says_why(
     with pytest.raises(ZeroDivisionError):
         go(session, Watcher(break_at_5))
     assert session.state.standing.state is State.ERROR
+
+
+def test_what_passed_during_a_pause_is_judged_by_nobody(tmp_path: Path) -> None:
+    session = StationSession(make_station(tmp_path, "sim:disc?size=64&fps=20"))
+    control = Control()
+
+    def pause_at_5(part: int) -> None:
+        if part == 5:
+            control.pause()
+            Timer(1.5, control.start).start()
+        if part == 40:
+            control.stop()
+
+    control.start()
+    session.run(control, Watcher(pause_at_5))
+    with closing(sqlite3.connect(session.database)) as connection:
+        query = "SELECT verdict, reason FROM inspection ORDER BY sequence"
+        verdicts = connection.execute(query).fetchall()
+    stale = [index for index, (_, reason) in enumerate(verdicts) if reason == "not_ready"]
+    assert stale
+    assert stale == list(range(stale[0], stale[0] + len(stale)))  # those of the pause alone
+    assert {verdict for verdict, reason in verdicts if reason != "not_ready"} == {"OK"}
+
+
+def test_nothing_is_taken_before_the_station_is_ready(tmp_path: Path) -> None:
+    session = StationSession(make_station(tmp_path, "sim:disc?size=64&fps=20"), frames=3)
+    opened: list[float] = []
+    warm_up = Detector.warm_up
+
+    def slowly(detector: Detector) -> None:
+        time.sleep(1.5)
+        opened.append(time.monotonic())
+        warm_up(detector)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Detector, "warm_up", slowly)
+        go(session, NoScreen())
+    with closing(sqlite3.connect(session.database)) as connection:
+        stages = connection.execute("SELECT stages_ms FROM inspection").fetchall()
+    assert all(json.loads(text).get("queue", 0) < 1000 for (text,) in stages)
+
+
+def test_two_stations_do_not_share_a_folder(tmp_path: Path) -> None:
+    settings = make_station(tmp_path, "sim:disc?size=64&fps=20")
+
+    def begin_another(part: int) -> None:
+        if part == 2:
+            with pytest.raises(InputError, match="Another station writes into"):
+                go(StationSession(settings), NoScreen())
+
+    session = StationSession(settings, frames=3)
+    go(session, Watcher(begin_another))
+    assert session.counters.counts().total.triggers == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to send")
+def test_a_service_manager_ends_a_station_in_good_order(tmp_path: Path) -> None:
+    make_station(tmp_path, "sim:disc?size=64&fps=20")
+    toml = tmp_path / "station.toml"
+    camera = 'camera = "sim:disc?size=64&fps=20"'
+    lines = ('name = "T1"', camera, 'plan = "plan"', 'out = "out"', 'recipe = "recipe.json"')
+    toml.write_text("\n".join(lines), "utf-8")
+    command = [sys.executable, "-m", "inspector", "station", str(toml), "--headless"]
+    database = tmp_path / "out" / "inspections.sqlite"
+
+    def parts() -> int:
+        if not database.is_file():
+            return 0
+        with closing(sqlite3.connect(database)) as connection, suppress(sqlite3.Error):
+            (count,) = connection.execute("SELECT count(*) FROM inspection").fetchone()
+            return int(count)
+        return 0
+
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: parts() > 2, 40)
+        process.terminate()
+        assert process.wait(20) == 130
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT ended_at IS NOT NULL FROM run").fetchall() == [(1,)]
