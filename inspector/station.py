@@ -18,13 +18,13 @@ from engine.detector import Detector
 from engine.manifest import PlanManifest
 from engine.plan import read_plan
 from engine.sealed import require_unsealed
-from engine.types import DatabaseError, InferenceError, KnownError
 from inspector.camera.address import without_password
 from inspector.camera.keeper import Link, LinkChange
 from inspector.camera.supervised import SupervisedCamera
 from inspector.db.forwarding import Forwarding
 from inspector.db.log import InspectionLog, RunInfo
 from inspector.db.writer import Writer
+from inspector.failure import error_code, sentence_of
 from inspector.lock import alone_in
 from inspector.parts import parts
 from inspector.pipeline.control import Control, RunState
@@ -391,18 +391,3 @@ def check_fit(settings: StationSettings, plan: PlanManifest, recipe: Recipe) -> 
     if settings.product is not None:
         plan.code(settings.product)
         recipe.threshold(settings.product)
-
-
-def error_code(error: BaseException) -> ErrorCode:
-    """Under which code a run's end is latched; the narrower kind of error first."""
-    kinds: dict[type[BaseException], ErrorCode] = {
-        DatabaseError: ErrorCode.DATABASE_REFUSED,
-        InferenceError: ErrorCode.INFERENCE_FAILED,
-        KnownError: ErrorCode.NOT_OPENED,
-    }
-    found = (code for kind, code in kinds.items() if isinstance(error, kind))
-    return next(found, ErrorCode.INTERNAL)
-
-
-def sentence_of(error: BaseException) -> str:
-    return str(error) if isinstance(error, KnownError) else f"{type(error).__name__}: {error}"

@@ -201,8 +201,9 @@ def test_the_next_run_goes_on_after_a_kill(tmp_path: Path) -> None:
     assert [row.run_id for row in records(tmp_path)] == ["run-1"] * 3 + ["run-2"]
 
 
-def test_our_own_bug_crashes_and_the_rows_before_it_are_safe(tmp_path: Path) -> None:
+def test_our_own_bug_crashes_once_its_part_has_its_row(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         inspect_into(tmp_path, map(frame, range(3)), [GOOD, ZeroDivisionError(), GOOD])
 
-    assert [row.verdict for row in records(tmp_path)] == [Verdict.OK]
+    rows = [(row.verdict, row.reason) for row in records(tmp_path)]
+    assert rows == [(Verdict.OK, None), (Verdict.FAULT, Reason.INTERNAL_ERROR)]
