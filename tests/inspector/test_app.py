@@ -99,7 +99,7 @@ def test_spoilt_frames_are_faults_never_ok(tmp_path: Path) -> None:
 
 @pytest.mark.camera
 def test_frames_of_a_genicam_camera_become_rows(tmp_path: Path) -> None:
-    settings = make_station(tmp_path, "genicam:0@viky", product="disc")
+    settings = make_station(tmp_path, "genicam:0@viky?AcquisitionFrameRate=200", product="disc")
     session = StationSession(settings, frames=500)
     run_headless(session, NoScreen())
     rows = _history(session)

@@ -36,6 +36,7 @@ def _rows(run: Path) -> list[str]:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_rows_differ_by_what_they_lack(ended: Path) -> None:
     said = _rows(ended)
     assert [line.split(":")[0] for line in said if " steps in " in line] == [

@@ -171,6 +171,7 @@ def test_image_figures_are_absent_when_only_goods_were_measured() -> None:
     assert measure([0.1, 0.2], [False, False]).image_auroc is None
 
 
+@pytest.mark.slow
 def test_the_error_of_an_auroc_is_how_far_other_parts_would_have_moved_it() -> None:
     rng, good, bad = np.random.default_rng(0), 27, 40
     labels = np.arange(good + bad) >= good

@@ -99,6 +99,7 @@ def test_train_evaluate_and_resume(data: Path, tmp_path: Path) -> None:
     assert (bundle.folder / "trunk.onnx").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_another_input_size_is_trained_and_measured(data: Path, tmp_path: Path) -> None:
     weights = write_weights(tmp_path / "trunk.safetensors")
     code, said = _train(data, tmp_path / "run", weights, "--input-px", "96", "--products", "strip")
