@@ -42,7 +42,7 @@ class FolderCamera(Camera):
         self._folder = folder
         self._product = product
         self._loop = loop
-        self.live = loop
+        self.live = False  # a file waits, however often it is played
         self._clock = clock
         self._files: tuple[Path, ...] = ()
 

@@ -140,8 +140,9 @@ class SupervisedCamera(Camera):
         self.live, self.fires = opened.live, opened.fires
 
     def _received(self, picture: Picture) -> Frame:
+        """A folder's picture has not waited for the station: it was read ahead."""
         picture.release()
-        waited_ms = (self._clock() - picture.sent_s) * 1e3
+        waited_ms = (self._clock() - picture.sent_s) * 1e3 if self.live else 0.0
         return replace(picture.frame, queue_ms=max(0.0, waited_ms))
 
     def _missing(self) -> Frame:
