@@ -17,7 +17,7 @@ from inspector.settings import StationSettings
 from inspector.station import StationSession
 from inspector.ui.display import display_problem
 
-GRAB_DEADLINE_MS = 1000
+GRAB_DEADLINE_MS = 1500
 PACE_FPS = 2  # slow enough to watch in the window; headless runs as fast as it can
 
 

@@ -20,7 +20,6 @@ from tests.engine.tiny import grey_picture, make_tiny_bundle
 
 STAGES = [
     "grab",
-    "queue",
     "check",
     "pre",
     "infer",
