@@ -140,9 +140,9 @@ class Line:
             if kind == LOST:
                 continue
             if kind == BACKWARDS:
-                shift += 2
+                shift += min(2, number - shift)  # no camera counts below 0
             self.at = number
-            frame = self._frame(number, max(0, number - shift))
+            frame = self._frame(number, number - shift)
             if kind == FROZEN and shown is not None:
                 frame = replace(frame, image=shown)
             if kind in FRAMES:
