@@ -1,16 +1,14 @@
 """Start, pause and stop, from the window's thread, for the thread that inspects."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from threading import Condition
 from typing import TypeVar
 
+from inspector.pipeline.loop import utc_now
+
 T = TypeVar("T")
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class RunState(StrEnum):
