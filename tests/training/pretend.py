@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_map
 
 DEVICE = torch.device("meta")
 """What the tensors say: the one device that has no memory and that every build knows."""
+WAITING = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
 INDEXING = (torch.ops.aten.index.Tensor, torch.ops.aten.index_put_.default)
 
 
@@ -40,6 +41,17 @@ class Pretending(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return _run(func, args, kwargs or {})
+
+
+class Recording(Pretending):
+    """As a CUDA graph records: what waits for the CPU or copies from it is refused."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        goes_there = (kwargs or {}).get("device") == DEVICE
+        beside = [a for a in args if isinstance(a, Tensor) and not isinstance(a, There) and a.dim()]
+        if func in WAITING or beside and (goes_there or func is torch.ops.aten.copy_.default):
+            raise RuntimeError(f"{func} cannot be recorded")
+        return super().__torch_dispatch__(func, types, args, kwargs)
 
 
 def move(model: nn.Module) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from engine.types import MissingError
 from tests.training.micro import CONFIG, MODEL, SIDE, micro_model
-from tests.training.pretend import DEVICE, Pretending, There, move
+from tests.training.pretend import DEVICE, Pretending, Recording, There, move
 from training.axes import fit_axes
 from training.config import FAMILIES, ModelConfig
 from training.datasets.sample import Sample
@@ -133,6 +133,26 @@ def test_what_follows_training(kind: str, device: torch.device, goods: list[Good
     assert [r.score for r in a] == pytest.approx([r.score for r in b], rel=1e-3, abs=1e-4)
     quality = [measure_steps(model, goods[:2], seed=0)[0].mean for model in (there, here)]
     assert quality[0] == pytest.approx(quality[1], abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_a_whole_pass_can_be_recorded(kind: str, device: torch.device) -> None:
+    there, here = _pair(**KINDS[kind])
+    image = torch.randint(0, 256, (2, SIDE, SIDE, 3), dtype=torch.uint8)
+    product = torch.tensor([0, 1])
+    given = image.to(device), product.to(device)
+    with Recording():
+        found = there(*given)
+    for a, b in zip(found, here(image, product), strict=True):
+        _same(a, b)
+
+
+@pytest.mark.parametrize("asked", [lambda x: x.to(DEVICE), lambda x: x.nonzero().sum()])
+def test_what_waits_for_the_cpu_cannot_be_recorded(asked: Any, device: torch.device) -> None:
+    there = torch.ones(3).to(device)
+    with Recording(), pytest.raises(RuntimeError, match="cannot be recorded"):
+        _ = asked(torch.ones(3)) + there
 
 
 def test_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,10 +63,11 @@ class Tokens(nn.Module):
         h, w = query.shape[-2:]
         q, bank = query.flatten(2).transpose(1, 2), self.tokens[product].float()
         pull = self.pull[product][:, None, None]
-        here, there = cells(h, w).to(q), self.place[product]
+        here, there = cells(h, w, q.device).to(q), self.place[product]
         own = None if leave_out is None else self.owner[product] == leave_out[:, None]
         row, column = (
-            (pull * _apart(centred(n), there[..., i])).square() for i, n in enumerate((h, w))
+            (pull * _apart(centred(n, q.device), there[..., i])).square()
+            for i, n in enumerate((h, w))
         )
         d2 = _likeness(q, bank, own).unflatten(1, (h, w))
         d2 += row[:, :, None]  # in place: a second table would cost more than what is added
@@ -95,14 +96,15 @@ class Bank(Tokens):
         return Answer(found.tokens, F.pixel_shuffle(details, 2), found.away, found.strange)
 
 
-def cells(h: int, w: int) -> Tensor:
-    """Row and column of each cell, from the middle of the grid: ``(h·w, 2)``."""
-    return torch.cartesian_prod(centred(h), centred(w))
+def cells(h: int, w: int, device: torch.device | None = None) -> Tensor:
+    """Row and column of each cell, from the middle of the grid: ``(h·w, 2)``. Made where they are
+    used: a CUDA graph does not record a copy from the CPU."""
+    return torch.cartesian_prod(centred(h, device), centred(w, device))
 
 
-def centred(count: int) -> Tensor:
+def centred(count: int, device: torch.device | None = None) -> Tensor:
     """Where so many cells in a row lie, from their middle: ``(count,)``."""
-    return torch.arange(count) - (count - 1) / 2
+    return torch.arange(count, device=device) - (count - 1) / 2
 
 
 def _apart(places: Tensor, there: Tensor) -> Tensor:

@@ -78,7 +78,8 @@ class Denoiser(nn.Module):
 
     def film_table(self, B: int, text: Tensor | None) -> Tensor:
         """FiLM scales and shifts of all steps for the words ``(B, 2, d)``: ``(B, T, F)``."""
-        known = _sinusoid(self.steps, 32).to(self.last.weight).expand(B, -1, -1)
+        weight = self.last.weight
+        known = _sinusoid(self.steps, 32, weight.device).to(weight).expand(B, -1, -1)
         if text is not None:
             words = text.flatten(1)[:, None].expand(-1, self.steps, -1)
             known = torch.cat([known, words], 2)
@@ -117,8 +118,9 @@ def _film_silu(y: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return nn.functional.silu(y * (1 + scale) + shift)
 
 
-def _sinusoid(steps: int, width: int) -> Tensor:
+def _sinusoid(steps: int, width: int, device: torch.device) -> Tensor:
     """Sinusoidal embedding of t = 1..T: ``(1, T, width)``."""
-    rates = torch.exp(-math.log(1000.0) * torch.arange(width // 2) / (width // 2))
-    angles = torch.arange(1, steps + 1)[:, None] * rates
+    half = torch.arange(width // 2, device=device)
+    rates = torch.exp(-math.log(1000.0) * half / (width // 2))
+    angles = torch.arange(1, steps + 1, device=device)[:, None] * rates
     return torch.cat([angles.sin(), angles.cos()], 1)[None]
