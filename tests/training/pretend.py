@@ -49,7 +49,7 @@ class Recording(Pretending):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         goes_there = (kwargs or {}).get("device") == DEVICE
         beside = [a for a in args if isinstance(a, Tensor) and not isinstance(a, There) and a.dim()]
-        if func in WAITING or beside and (goes_there or func is torch.ops.aten.copy_.default):
+        if func in WAITING or (beside and (goes_there or func is torch.ops.aten.copy_.default)):
             raise RuntimeError(f"{func} cannot be recorded")
         return super().__torch_dispatch__(func, types, args, kwargs)
 
