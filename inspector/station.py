@@ -43,7 +43,7 @@ from inspector.pipeline.state import Event, RefusedError, State
 from inspector.pipeline.station_state import Owner, Standing, StationState
 from inspector.settings import StationSettings, settings_sha256
 from inspector.surroundings import Surroundings
-from inspector.watch import TURN_S, Watch
+from inspector.watch import TURN_S, watch
 
 if TYPE_CHECKING:
     from inspector.ui.session import StatusItem
@@ -222,7 +222,7 @@ class StationSession:
         self._round.begin(run_id)
         self._say(EventCode.RUN_STARTED, "A run begins.", run_id)
         try:
-            with Watch(look, control.stop):
+            with watch(look, control.stop):
                 yield
         finally:
             self._say(EventCode.RUN_ENDED, "The run is over.", run_id)

@@ -5,11 +5,11 @@ station's own, in the transactions of its inspections, and is sent when somebody
 """
 
 from collections.abc import Callable
-from threading import Event, Thread
-from types import TracebackType
-from typing import Final, Self
+from threading import Event
+from typing import Final
 
 from engine.types import DatabaseError
+from inspector.beside import Beside
 from inspector.db.central import Central
 from inspector.db.outbox import Forwarder
 from inspector.db.writer import Writer
@@ -18,7 +18,7 @@ PAUSE_S: Final = 5.0
 PATIENCE_S: Final = 3.0
 
 
-class Forwarding:
+class Forwarding(Beside):
     """Sends what ``writer``'s outbox holds to the database at ``url``, while entered.
 
     ``complain`` is called on the thread with a sentence, once, when the site's database cannot be
@@ -33,42 +33,24 @@ class Forwarding:
         *,
         pause_s: float = PAUSE_S,
     ) -> None:
+        super().__init__("outbox", self._send_on, self._fell, PATIENCE_S)
         self._writer, self._url, self._complain = writer, url, complain
         self._pause_s = pause_s
-        self._over = Event()
         self._complaint = ""
-        self._error: BaseException | None = None
-        self._thread = Thread(target=self._run, name="outbox", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def _send_on(self, over: Event) -> None:
+        while not over.is_set():
+            self._connect(over)
+            over.wait(self._pause_s)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        self._thread.join(PATIENCE_S)  # with a peer that has fallen silent: it is a daemon
-        if self._error is not None and error is None and not self._thread.is_alive():
-            raise self._error
+    def _fell(self, error: BaseException) -> None:
+        self._say(f"Nothing is sent on any more: {type(error).__name__}: {error}")
 
-    def _run(self) -> None:
-        try:
-            while not self._over.is_set():
-                self._connect()
-                self._over.wait(self._pause_s)
-        except BaseException as error:  # noqa: BLE001  the thread's border: raised at its end
-            self._error = error
-            self._say(f"Nothing is sent on any more: {type(error).__name__}: {error}")
-
-    def _connect(self) -> None:
+    def _connect(self, over: Event) -> None:
         try:
             with Central(self._url) as central:
                 self._say("")
-                Forwarder(self._writer, central.receive).forward(self._over)
+                Forwarder(self._writer, central.receive).forward(over)
         except DatabaseError as error:
             self._say(str(error))
 

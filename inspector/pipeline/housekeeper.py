@@ -9,11 +9,11 @@ from datetime import datetime
 from enum import IntEnum
 from itertools import chain, takewhile
 from pathlib import Path
-from threading import Event, Thread
-from types import TracebackType
-from typing import Final, Protocol, Self
+from threading import Event
+from typing import Final, Protocol
 
 from engine.types import KnownError
+from inspector.beside import Beside
 from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.kept import LEAST_FREE_BYTES
 from inspector.pipeline.loop import utc_now
@@ -44,13 +44,13 @@ class _Room(IntEnum):
     NONE = 2
 
 
-class Retention:
+class Retention(Beside):
     """Deletes what is too old below ``folder``, and the oldest where the disk is nearly full.
 
-    A context manager that starts the thread and stops it. ``say`` is called on that thread, with
-    PICTURES_RETIRED after each round that deleted something, DISK_LOW when room became less, and
-    ERROR_RAISED for a folder that cannot be read or written. The rules are those of ``settings``;
-    ``usage`` gives the disk's space.
+    ``say`` is called on its thread, with PICTURES_RETIRED after each round that deleted something,
+    DISK_LOW when room became less, and ERROR_RAISED for a folder that cannot be read or written, or
+    where nothing is deleted any more. The rules are those of ``settings``; ``usage`` gives the
+    disk's space.
     """
 
     def __init__(
@@ -65,28 +65,14 @@ class Retention:
         rest_s: float = REST_S,
         least_bytes: int = LEAST_FREE_BYTES,
     ) -> None:
+        super().__init__("retention", self._keep_tidy, self._fell, PATIENCE_S)
         self._folder, self._settings, self._say = folder, settings, say
         self._clock, self._usage = clock, usage
         self._every_s, self._rest_s = every_s, rest_s
         self._least_bytes = least_bytes
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name="retention", daemon=True)
         self._files = 0
         self._room = _Room.ENOUGH
         self._complaint = ""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        self._thread.join(PATIENCE_S)
 
     def tidy(self) -> Gone:
         """One round, on the caller's thread: by age, then for room; says what happened."""
@@ -103,10 +89,14 @@ class Retention:
             self._say_gone(gone, now)
         return gone
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def _keep_tidy(self, over: Event) -> None:
+        while not over.is_set():
             self.tidy()
-            self._stop.wait(self._every_s)
+            over.wait(self._every_s)
+
+    def _fell(self, error: BaseException) -> None:
+        text = f"Old pictures are deleted no more: {type(error).__name__}: {error}"
+        self._complain(text, self._clock())
 
     def _aged(self, now: datetime) -> Iterator[Batch]:
         return aged(self._folder, keep_days(self._settings), now, self._rest)
@@ -114,17 +104,17 @@ class Retention:
     def _for_room(self, now: datetime) -> Iterator[tuple[Batch, str]]:
         """The oldest batches, as long as too much of the disk is used; it is asked before each."""
         batches: Iterable[Batch] = oldest(self._folder, now, self._rest)
-        for batch in takewhile(lambda _: self._is_full() and not self._stop.is_set(), batches):
+        for batch in takewhile(lambda _: self._is_full() and not self._over.is_set(), batches):
             yield batch, "room"
 
     def _go_on(self) -> bool:
         self._files += 1
         if self._files % FILES_A_REST == 0:
             self._rest()
-        return not self._stop.is_set()
+        return not self._over.is_set()
 
     def _rest(self) -> None:
-        self._stop.wait(self._rest_s)
+        self._over.wait(self._rest_s)
 
     def _is_full(self) -> bool:
         space = self._usage(self._folder)

@@ -3,6 +3,9 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
 
 from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.housekeeper import Retention
@@ -126,3 +129,15 @@ def test_the_thread_works_by_itself_and_stops_in_the_middle(tmp_path: Path) -> N
     assert time.monotonic() - started < 5
     assert 0 < sum(path.exists() for path in old) < 60
     assert EventCode.PICTURES_RETIRED in {event.code for event in said}
+
+
+def test_a_thread_that_fails_says_that_nothing_is_deleted_any_more(tmp_path: Path) -> None:
+    said: SimpleQueue[StationEvent] = SimpleQueue()
+
+    def usage(_: Path) -> Disk:
+        raise ZeroDivisionError("a slip of ours")
+
+    keeper = Retention(tmp_path, RULES, said.put, clock=lambda: NOW, usage=usage)
+    with pytest.raises(ZeroDivisionError), keeper:
+        text = said.get(timeout=5).text
+    assert text == "Old pictures are deleted no more: ZeroDivisionError: a slip of ours"
