@@ -4,14 +4,13 @@ The only place, beside the command line, where concrete classes are chosen; and 
 say of themselves becomes the station's one state.
 """
 
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 from calibration.recipe import Recipe, read_recipe, require_fit
 from engine.detector import Detector
@@ -19,12 +18,11 @@ from engine.manifest import PlanManifest
 from engine.plan import read_plan
 from engine.sealed import require_unsealed
 from inspector.camera.address import without_password
-from inspector.camera.keeper import Link, LinkChange
 from inspector.camera.supervised import SupervisedCamera
 from inspector.db.forwarding import Forwarding
 from inspector.db.log import InspectionLog, RunInfo
 from inspector.db.writer import Writer
-from inspector.failure import error_code, sentence_of
+from inspector.execution import Execution
 from inspector.lock import alone_in
 from inspector.parts import parts
 from inspector.pipeline.control import Control, RunState
@@ -37,33 +35,17 @@ from inspector.pipeline.inspection import Inspection
 from inspector.pipeline.latched import ErrorCode
 from inspector.pipeline.loop import inspect, utc_now
 from inspector.pipeline.pictures import PictureSink
-from inspector.pipeline.readiness import Check, Precondition
 from inspector.pipeline.sinks import Sink, run
-from inspector.pipeline.state import Event, RefusedError, State
+from inspector.pipeline.state import RefusedError
 from inspector.pipeline.station_state import Owner, Standing, StationState
 from inspector.settings import StationSettings, settings_sha256
 from inspector.surroundings import Surroundings
-from inspector.watch import TURN_S, watch
+from inspector.watch import watch
 
 if TYPE_CHECKING:
     from inspector.ui.session import StatusItem
 
 DATABASE = "inspections.sqlite"
-LEAST_FREE_BYTES = 16 * 2**20  # below, a row may not fit any more
-
-
-OPENED: Final = (
-    Precondition.CAMERA,
-    Precondition.PLAN,
-    Precondition.RECIPE,
-    Precondition.CALIBRATION,
-    Precondition.DATABASE,
-)
-"""What is well by being open: each is checked as it is opened, and raises where it is not."""
-
-
-def nothing() -> None:
-    """While one waits."""
 
 
 class StationSession:
@@ -99,7 +81,6 @@ class StationSession:
         self._round = Surroundings(settings, self.state, self.events, self._recipe.products)
         # Written by the run's thread alone, read by whoever asks for the status.
         self._clock = clock
-        self._has_row = self._begun = False  # the run: in the database, and in execution once
         self._camera: SupervisedCamera | None = None
         self._last_picture: float | None = None
 
@@ -128,11 +109,21 @@ class StationSession:
         """
         self.counters, new_id = Counters(), uuid7_ids()
         run_id = new_id()
-        if not self._links_are_back(control, self._round.pass_on):
+        execution = Execution(
+            self.state,
+            control,
+            self._round,
+            self.settings.out,
+            plc_triggers=self._plc_triggers,
+        )
+        if not execution.links_are_back(self._round.pass_on):
             return
-        with self._ended_in_a_state(), self._opened(control, run_id) as (detector, camera, writer):
+        with (
+            execution.ended_in_a_state(),
+            self._opened(execution, control, run_id) as (detector, camera, writer),
+        ):
             inspections = inspect(
-                parts(self.settings, self._round, camera, control, self._most, self._hold),
+                parts(self.settings, self._round, camera, control, self._most, execution.hold),
                 detector,
                 self._recipe,
                 triggered=camera.triggered,
@@ -144,7 +135,7 @@ class StationSession:
             info = self._run_info(run_id, camera.name, detector)
             outbox = self.settings.site is not None
             log = InspectionLog(self.database, info, writer=writer, outbox=outbox)
-            run(self._executed(control, inspections), self._sinks(log, screen))
+            run(execution.executed(self._seen(inspections)), self._sinks(log, screen))
 
     def standing(self) -> Standing:
         """How the station stands now; at once, from any thread."""
@@ -173,7 +164,7 @@ class StationSession:
 
     @contextmanager
     def _opened(
-        self, control: Control, run_id: str
+        self, execution: Execution, control: Control, run_id: str
     ) -> Iterator[tuple[Detector, SupervisedCamera, Writer]]:
         """Model, database and camera; what is passed on the way counts towards Ready."""
         s = self.settings
@@ -184,21 +175,21 @@ class StationSession:
             self.plan, self._last_picture = detector.plan, None
             stack.enter_context(alone_in(s.out))
             writer = stack.enter_context(Writer(self.database))
-            stack.enter_context(self._told(control, run_id, writer))
+            stack.enter_context(self._told(execution, control, run_id, writer))
             if s.site is not None:
                 stack.enter_context(Forwarding(writer, s.site.url, self._site_said))
-            camera = stack.enter_context(self._supervised(control))
+            camera = stack.enter_context(self._supervised(execution, control))
             detector.warm_up()
             yield detector, camera, writer
 
     @contextmanager
-    def _supervised(self, control: Control) -> Iterator[SupervisedCamera]:
+    def _supervised(self, execution: Execution, control: Control) -> Iterator[SupervisedCamera]:
         def stopped() -> bool:
             self._round.alive()  # asked by the thread that inspects, while it waits for a frame
             return control.state is RunState.STOPPED
 
         with SupervisedCamera(
-            self.settings.camera, tell=self._camera_changed, stopped=stopped
+            self.settings.camera, tell=execution.camera_changed, stopped=stopped
         ) as camera:
             self._camera = camera
             try:
@@ -207,15 +198,17 @@ class StationSession:
                 self._camera = None
 
     @contextmanager
-    def _told(self, control: Control, run_id: str, writer: Writer) -> Iterator[None]:
+    def _told(
+        self, execution: Execution, control: Control, run_id: str, writer: Writer
+    ) -> Iterator[None]:
         """Whoever has to know hears four times a second how the station stands."""
 
         def keep(event: StationEvent) -> None:  # a row may name the run once that has its own
-            writer.event(event, run_id if self._has_row else None)
+            writer.event(event, run_id if execution.is_open else None)
 
         def look() -> None:
             with suppress(RefusedError):  # something was lost just now: the next look sees it
-                self._note_what_changes(control)
+                execution.note_what_changes()
             self._round.show(self.state.standing)
             self._round.pass_on(keep)
 
@@ -237,120 +230,17 @@ class StationSession:
     def _say(self, code: EventCode, text: str, run_id: str) -> None:
         self.events.put(StationEvent(code, utc_now(), text, MappingProxyType({"run": run_id})))
 
-    def _executed(
-        self, control: Control, inspections: Iterable[Inspection]
-    ) -> Iterator[Inspection]:
-        """The same inspections, from Ready on: whoever asks for the first has opened the rest."""
-        self._has_row = True
-        self.state.note(Check(name, True, f"The {name} is well.") for name in OPENED)
-        self.state.note([self._disk_check()])
-        while not self._started():
-            if not self._links_are_back(control):
-                return
-        self._begun = True
-        try:
-            for inspection in inspections:
-                if inspection.frame.image is not None:
-                    self._last_picture = self._clock()
-                yield inspection
-        finally:
-            self._hold()
-
-    def _hold(self) -> None:
-        """No part may come any more, from now on: whoever closes may take its time."""
-        standing = self.state.standing
-        if standing.state.is_executing:
-            self.state.command(Event.STOP, standing.owner)
-        self._round.show(self.state.standing)
-
-    @contextmanager
-    def _ended_in_a_state(self) -> Iterator[None]:
-        """From Preoperational and back to it; in Error where the run does not simply end."""
-        self._reset()
-        self.state.command(Event.SELECT_MODE_AUTOMATIC, self.state.standing.owner)
-        try:
-            yield
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            self.state.raise_error(error_code(error), sentence_of(error))
-            raise
-        finally:
-            self.state.note(Check(name, False, f"The {name} is closed.") for name in OPENED)
-            closed = "The camera that was lost is closed."
-            self.state.resolve(ErrorCode.CAMERA_LOST, closed, EventCode.ERROR_RESOLVED)
-            self._has_row = self._begun = False
-            if self.state.standing.state is not State.ERROR:
-                self._reset()
-            self._round.show(self.state.standing)
-            self._round.pass_on()
-
-    def _reset(self) -> None:
-        standing = self.state.standing
-        if standing.state is not State.PREOPERATIONAL:
-            self.state.command(Event.RESET, standing.owner)
+    def _seen(self, inspections: Iterable[Inspection]) -> Iterator[Inspection]:
+        """The same inspections; the status says how long ago the last picture came."""
+        for inspection in inspections:
+            if inspection.frame.image is not None:
+                self._last_picture = self._clock()
+            yield inspection
 
     def acknowledge(self) -> None:
         """A person has seen what went wrong; the next start looks anew whether it has gone."""
         self.state.resolve(ErrorCode.DATABASE_REFUSED, "The database is opened anew at the start.")
         self.state.confirm_all("operator")
-
-    def _note_what_changes(self, control: Control) -> None:
-        """What a station looks at by itself, whatever the line does."""
-        self.state.note([self._disk_check()])
-        standing, paused = self.state.standing, control.state is RunState.PAUSED
-        if self._plc_triggers:
-            self._hand_over(standing, Owner.PERSON if paused else Owner.PLC)
-        elif standing.state is State.CONTINUOUS_EXECUTION and paused is not standing.paused:
-            (self.state.pause if paused else self.state.go_on)(standing.owner)
-
-    def _hand_over(self, standing: Standing, owner: Owner) -> None:
-        """A person who pauses takes the line from the PLC, and gives it back by going on."""
-        held = standing.missing or any(error.blocks for error in standing.errors)
-        if not self._begun or (owner is Owner.PLC and held):
-            return
-        self.state.take_control(owner, "The person at the station")
-        if owner is Owner.PLC and self.state.standing.state is State.INITIALIZED:
-            self._started()  # if not, the next look tries again
-
-    def _started(self) -> bool:
-        """Into execution; False where a link that comes back by itself was lost just now."""
-        try:
-            for event in (Event.PREPARE_RECIPE, Event.START_CONTINUOUS):
-                self.state.command(event, self.state.standing.owner)
-        except RefusedError:
-            if not self.state.standing.heals:
-                raise
-            return False
-        return True
-
-    def _links_are_back(self, control: Control, meanwhile: Callable[[], None] = nothing) -> bool:
-        """What heals by itself is waited for: it is no end of a run. False where it was stopped."""
-        while self.state.standing.heals:
-            if control.state is RunState.STOPPED:
-                return False
-            meanwhile()
-            time.sleep(TURN_S)
-        return True
-
-    def _camera_changed(self, change: LinkChange) -> None:
-        if change.link is Link.LOST:
-            self.state.raise_error(ErrorCode.CAMERA_LOST, change.sentence)
-        else:
-            self.state.resolve(ErrorCode.CAMERA_LOST, f"The camera {change.camera} is back.")
-        self._round.show(self.state.standing)  # at once: no trigger may come meanwhile
-
-    def _disk_check(self) -> Check:
-        """Rows need room; without any, a verdict could not be recorded."""
-        try:
-            free = shutil.disk_usage(self.settings.out).free
-        except OSError as error:
-            reason = error.strerror or "not reachable"
-            return Check(Precondition.DISK, False, f"The disk of {self.settings.out}: {reason}.")
-        if free < LEAST_FREE_BYTES:
-            sentence = f"The disk of {self.settings.out} is full: free some space."
-            return Check(Precondition.DISK, False, sentence)
-        return Check(Precondition.DISK, True, "The disk has room.")
 
     def _sinks(self, log: InspectionLog, screen: Sink) -> Sequence[Sink]:
         """In the order of the promise: pictures, row, line, screen; the counters see it all."""

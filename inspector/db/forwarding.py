@@ -22,7 +22,8 @@ class Forwarding(Beside):
     """Sends what ``writer``'s outbox holds to the database at ``url``, while entered.
 
     ``complain`` is called on the thread with a sentence, once, when the site's database cannot be
-    opened, and with "" when it can again. A fault of our own is raised at the end.
+    opened or takes nothing more, and with "" when it does again. A fault of our own is raised at
+    the end.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Forwarding(Beside):
         try:
             with Central(self._url) as central:
                 self._say("")
-                Forwarder(self._writer, central.receive).forward(over)
+                Forwarder(self._writer, central.receive).forward(over, self._say)
         except DatabaseError as error:
             self._say(str(error))
 

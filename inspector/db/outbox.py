@@ -94,11 +94,15 @@ class Forwarder:
         self._patience = patience
         self._clock = clock
 
-    def forward(self, stop: threading.Event, idle_s: float = 1.0) -> None:
-        """Send until ``stop`` is set; the work of a thread."""
+    def forward(
+        self, stop: threading.Event, say: Callable[[str], None], idle_s: float = 1.0
+    ) -> None:
+        """Send until ``stop`` is set; the work of a thread. After each round ``say`` is called with
+        why the peer could not be reached, or with ""."""
         outages = 0
         while not stop.is_set():
             done = self.forward_once()
+            say(done.unreachable or "")
             outages = outages + 1 if done.unreachable else 0
             if outages:
                 stop.wait(self._patience.wait_s(outages))

@@ -67,3 +67,25 @@ def test_a_site_is_a_database_and_its_url_keeps_no_password(url: str) -> None:
     with pytest.raises(ValidationError) as refused:
         SiteSettings(url=url)
     assert "secret" not in str(refused.value.errors()[0]["msg"])
+
+
+def test_a_site_that_goes_away_meanwhile_is_said_once_and_so_is_its_return(tmp_path: Path) -> None:
+    station, site = tmp_path / "station.sqlite", tmp_path / "site.sqlite"
+    said: list[str] = []
+    site.touch()
+    upgrade_url(f"sqlite:///{site}")
+    with (
+        Writer(station) as writer,
+        InspectionLog(station, run_info(), writer=writer, outbox=True) as log,
+        Forwarding(writer, f"sqlite:///{site}", said.append, pause_s=0.05),
+        closing(sqlite3.connect(site, isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN EXCLUSIVE")
+        log.write(inspection(0))
+        wait_for(lambda: len(said) == 1, 30)
+        assert "locked" in said[0]
+        other.execute("ROLLBACK")
+        wait_for(lambda: said[-1] == "", 30)
+        wait_for(lambda: pending(station) == 0, 30)
+    assert len(said) == 2
+    assert arrived(site) == 1

@@ -232,7 +232,7 @@ def test_a_thread_forwards_until_it_is_stopped(writer: Writer) -> None:
         if len(peer.got) == 5:
             stop.set()
 
-    Forwarder(writer, send, patience=Patience(batch=2)).forward(stop)
+    Forwarder(writer, send, patience=Patience(batch=2)).forward(stop, lambda _: None)
 
     assert peer.numbers == [0, 1, 2, 3, 4]
 

@@ -143,7 +143,7 @@ def test_a_station_that_nobody_watches_ends_and_says_why(
 
     def break_at_5(part: int) -> None:
         if part == 5:
-            monkeypatch.setattr(session, "_disk_check", lambda: 1 / 0)
+            monkeypatch.setattr("inspector.execution.disk_check", lambda _: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         go(session, Watcher(break_at_5))
