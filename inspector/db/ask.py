@@ -5,7 +5,7 @@ import sys
 
 from engine.types import InputError
 from inspector.db.changes import Changes
-from inspector.db.people import log_in
+from inspector.db.people import accounts, log_in
 from inspector.people.session import Session
 
 
@@ -13,6 +13,13 @@ def ask_session(changes: Changes, name: str | None) -> Session:
     """Log in; asks for the name, too, if it is None."""
     who = name if name is not None else _ask("Your name: ", hidden=False)
     return Session(log_in(changes, who, ask_password(f"Password of {who}: ")))
+
+
+def ask_if_people(changes: Changes, name: str | None) -> Session | None:
+    """Log in where anybody has an account; None where nobody could, and nobody is kept out."""
+    with changes.transaction() as connection:
+        known = accounts(connection)
+    return ask_session(changes, name) if known else None
 
 
 def ask_password(prompt: str) -> str:

@@ -38,6 +38,7 @@ class Action(StrEnum):
     ACCOUNT_LOCKED = "account_locked"
     THRESHOLD_CHANGED = "threshold_changed"
     THRESHOLD_NOT_CHANGED = "threshold_not_changed"
+    RECORDS_SENT_AGAIN = "records_sent_again"
 
 
 WANT_REASON: Final = frozenset(
@@ -47,6 +48,7 @@ WANT_REASON: Final = frozenset(
         Action.USER_ENABLED,
         Action.THRESHOLD_CHANGED,
         Action.THRESHOLD_NOT_CHANGED,
+        Action.RECORDS_SENT_AGAIN,
     }
 )
 

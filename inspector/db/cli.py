@@ -12,6 +12,7 @@ db = typer.Typer(no_args_is_help=True, help=__doc__)
 db.command("verify")(verify)
 
 Database = Annotated[Path, typer.Argument(metavar="DATABASE", help="A station's database file.")]
+As = Annotated[str | None, typer.Option("--as", help="Your own name; asked for if not given.")]
 
 MOST_LISTED = 20
 
@@ -80,13 +81,37 @@ def upgrade(
 
 
 @db.command()
-def outbox(path: Database) -> None:
-    """Say how many rows wait to be sent, and which were refused; exit code 1 if any was."""
+def outbox(
+    path: Database,
+    retry: Annotated[bool, typer.Option("--retry", help="Send what was refused again.")] = False,
+    who: As = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Why again; it goes into the audit trail.")
+    ] = None,
+) -> None:
+    """Say how many rows wait to be sent, and which were refused; exit code 1 if any was.
+
+    With --retry an engineer, once the cause is mended, lets all that was refused be tried anew.
+    """
     from inspector.db.outbox import dead, pending
 
     letters = dead(path)
+    if retry:
+        typer.echo(_sent_again(path, who, reason) if letters else f"{path}: no row was refused.")
+        return
     typer.echo(f"{path}: {pending(path)} rows wait to be sent, {len(letters)} were refused.")
     for letter in letters[:MOST_LISTED]:
         typer.echo(f"{letter.key} after {letter.attempts} tries: {letter.error}")
     if letters:
         raise typer.Exit(1)
+
+
+def _sent_again(path: Path, who: str | None, reason: str | None) -> str:
+    from inspector.db.ask import ask_if_people
+    from inspector.db.changes import Changes
+    from inspector.db.send_again import send_again
+
+    with Changes(path) as changes:
+        sent = send_again(changes, ask_if_people(changes, who), reason)
+    number = "no audit entry" if sent.entry is None else f"audit entry {sent.entry.number}"
+    return f"{path}: {sent.rows} refused rows wait to be sent again ({number})."

@@ -179,11 +179,11 @@ def post(
     connection.execute(insert(OutboxRow).values(**row, attempts=0, next_try_at=now))
 
 
-def revive(writer: Writer, now: datetime) -> int:
-    """Let all that lies dead be tried anew, when a person has mended the cause; how many."""
+def revive(connection: Connection, now: datetime) -> tuple[str, ...]:
+    """Let all that lies dead be tried anew, when a person has mended the cause; the keys of it."""
     dead = update(OutboxRow).where(OutboxRow.state == DEAD)
     values = {"state": WAITING, "attempts": 0, "next_try_at": now, "lease_until": None}
-    return writer.transact(lambda connection: connection.execute(dead.values(values)).rowcount)
+    return tuple(sorted(connection.scalars(dead.values(values).returning(OutboxRow.key))))
 
 
 def pending(path: Path) -> int:

@@ -29,6 +29,7 @@ class Permission(StrEnum):
     CHANGE_PLAN = "change the plan"
     CHANGE_CAMERA = "change the camera's settings"
     APPROVE_GOLDEN = "approve golden references"
+    SEND_AGAIN = "send refused records again"
     MANAGE_PEOPLE = "manage people"
     RESTORE_DATABASE = "restore the database"
 
@@ -42,6 +43,7 @@ _ENGINEER: Final = _OPERATOR | {
     Permission.CHANGE_PLAN,
     Permission.CHANGE_CAMERA,
     Permission.APPROVE_GOLDEN,
+    Permission.SEND_AGAIN,
 }
 _ADMINISTRATOR: Final = _ENGINEER | {Permission.MANAGE_PEOPLE, Permission.RESTORE_DATABASE}
 

@@ -167,7 +167,7 @@ def test_a_row_refused_too_often_lies_dead_until_a_person_revives_it(
     assert pending(path) == 0
 
     peer.trouble = lambda item: None
-    assert revive_dead(writer, clock.now) == 1
+    assert writer.transact(lambda c: revive_dead(c, clock.now)) == (inspection(2).id,)
     assert forwarder.forward_once() == Round(1, 0)
     assert dead(path) == ()
 
