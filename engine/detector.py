@@ -109,18 +109,22 @@ class Detector:
         self.detect(grey, self.products[0])
 
     def verify(
-        self, limits: Mapping[str, float] = MappingProxyType({}), products: Sequence[str] = ()
+        self,
+        limits: Mapping[str, float] = MappingProxyType({}),
+        products: Sequence[str] = (),
+        told: Callable[[Parity], object] = lambda parity: None,
     ) -> Parity:
         """Ask about the plan's golden pictures, of all products if none are given;
         :class:`BundleError` where it may not be put into service: it answers otherwise than its
         bundle, or a verdict at ``limits``, the scores by product above which a part is NG, is
-        another."""
+        another. ``told`` hears what was measured, before anything is refused for it."""
         golden = self._golden()
         if golden is None:
             raise BundleError(f"The plan {self.plan.bundle_name} has no golden pictures: {MEND}.")
         by_code = np.array([limits.get(p, np.nan) for p in self.products])
         codes = [self.plan.code(product) for product in products] or None
         parity = measure(self._runtime, golden, by_code, codes)
+        told(parity)
         require(parity, self.plan.precision, f"The plan of {self.plan.bundle_name}", MEND)
         return parity
 

@@ -25,8 +25,12 @@ def check(
         typer.Option(min=0, help="Look for pictures of so many days only."),
     ] = None,
 ) -> None:
-    """Read the whole database: damage, gaps, missing pictures; exit code 1 if any."""
+    """Read the whole database: damage, gaps, missing pictures; exit code 1 if any.
+
+    Says, too, what came of the last golden check of the station's plan.
+    """
     from inspector.db import check as room
+    from inspector.db.golden_checks import last_golden_check
 
     now = datetime.now(UTC)
     since = None if pictures_of_days is None else now - timedelta(days=pictures_of_days)
@@ -37,6 +41,8 @@ def check(
         typer.echo(f"The picture {picture} is not on the disk.")
     if len(findings.missing) > MOST_LISTED:
         typer.echo(f"… and {len(findings.missing) - MOST_LISTED} more pictures.")
+    if (golden := last_golden_check(path)) is not None:
+        typer.echo(str(golden))
     if findings:
         raise typer.Exit(1)
     typer.echo(f"{path}: sound.")

@@ -62,10 +62,22 @@ def write_rests(
     seen_at: datetime,
 ) -> None:
     """Station, camera, bundle, plan and recipe version of a run, given by its columns."""
+    write_judges(connection, run, bundle_name, recipe, seen_at)
+    camera = {"station": run["station"], "name": run["camera"]}
+    put(connection, CameraRow, {**camera, "first_seen_at": seen_at})
+
+
+def write_judges(
+    connection: Connection,
+    run: Mapping[str, Any],
+    bundle_name: str | None,
+    recipe: str | None,
+    seen_at: datetime,
+) -> None:
+    """The same without the camera: what is there before one is open."""
     bundle, recipe_sha256 = run["bundle_sha256"], run["recipe_sha256"]
     for row, values in (
         (StationRow, {"name": run["station"]}),
-        (CameraRow, {"station": run["station"], "name": run["camera"]}),
         (BundleRow, {"sha256": bundle, "name": bundle_name}),
         (PlanRow, {"sha256": run["plan_sha256"], "bundle_sha256": bundle}),
         (RecipeVersionRow, {"sha256": recipe_sha256, "recipe": recipe}),

@@ -54,9 +54,10 @@ class EventRow(Base):
 
 
 class GoldenCheckRow(Base):
-    """Stored pictures with known results, shown to plan and recipe again; ``details`` by picture.
+    """Stored pictures with known results, shown to plan and recipe again.
 
-    ``who`` is NULL where the station ran it by itself.
+    ``failed`` counts those that are known to have failed, one at least where the check did;
+    ``details`` has what was measured. ``who`` is NULL where the station ran it by itself.
     """
 
     __tablename__ = "golden_check"

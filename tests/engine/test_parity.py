@@ -92,6 +92,11 @@ def test_a_plan_that_drifted_is_not_put_into_service(golden_bundle: Bundle, tmp_
     (plan / GOLDEN).unlink()
     write_golden(replace(golden, map=golden.map * np.float32(1.01)), plan)
     seal(plan)
+    told: list[Parity] = []
+    with Detector.open(plan) as detector, pytest.raises(BundleError, match="maps differ by"):
+        detector.verify(told=told.append)
+    assert [parity.pictures for parity in told] == [4]
+    assert told[0].map > told[0].score
     said = CliRunner().invoke(app, ["verify", str(plan)])
     assert said.exit_code == 2
     assert "maps differ by" in " ".join(said.output.split())
