@@ -1,22 +1,25 @@
 """Golden checks, kept: what a plan said of its golden pictures whenever a station opened it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, insert, select
 
-from engine.manifest import Precision
-from engine.parity import Parity
 from inspector.db.errors import explained
 from inspector.db.reading import reading
 from inspector.db.run_info import RunInfo, write_judges
 from inspector.db.side_tables import GoldenCheckRow
 from inspector.db.writer import Writer
 from inspector.pipeline.ids import uuid7_ids
+from inspector.pipeline.loop import utc_now
+
+if TYPE_CHECKING:  # who only reads what was kept needs no runtime
+    from engine.detector import Detector
+    from engine.parity import Parity
 
 PASSED: Final = "PASSED"
 FAILED: Final = "FAILED"
@@ -24,7 +27,7 @@ FAILED: Final = "FAILED"
 
 @dataclass(frozen=True, slots=True)
 class GoldenCheck:
-    """One check as the database has it; ``details`` are those of :func:`keep_golden_check`."""
+    """One check as the database has it; ``details`` are those of :func:`verify_and_keep`."""
 
     at: datetime
     station: str
@@ -41,16 +44,28 @@ class GoldenCheck:
         )
 
 
-def keep_golden_check(
-    writer: Writer, run: RunInfo, precision: Precision, parity: Parity, at: datetime
+def verify_and_keep(
+    detector: "Detector",
+    limits: Mapping[str, float],
+    products: Sequence[str],
+    writer: Writer,
+    run: RunInfo,
+    clock: Callable[[], datetime] = utc_now,
 ) -> None:
-    """Commit what :meth:`engine.detector.Detector.verify` measured, passed or failed.
+    """:meth:`engine.detector.Detector.verify`, with what it measured kept, passed or failed.
 
+    Raises what that raises, and :class:`engine.types.DatabaseError` where the row is not taken.
     ``run`` is the one about to begin; it needs no row yet, and where the check fails it never gets
-    one. So its id stands among the details, beside the largest differences as :class:`Parity` has
-    them, golden pictures with another verdict (``flips``), and ``fault``, a sentence or "".
+    one. So its id stands among the details, beside the largest differences as in
+    :class:`engine.parity.Parity`, golden pictures with another verdict (``flips``), and ``fault``,
+    a sentence or "". ``clock`` gives UTC.
     """
-    writer.transact(lambda connection: _insert(connection, run, precision, parity, at))
+
+    def keep(parity: "Parity") -> None:
+        fault = parity.fault(detector.plan.precision)
+        writer.transact(lambda connection: _insert(connection, run, parity, fault, clock()))
+
+    detector.verify(limits, products, keep)
 
 
 def last_golden_check(path: Path) -> GoldenCheck | None:
@@ -64,10 +79,9 @@ def last_golden_check(path: Path) -> GoldenCheck | None:
 
 
 def _insert(
-    connection: Connection, run: RunInfo, precision: Precision, parity: Parity, at: datetime
+    connection: Connection, run: RunInfo, parity: "Parity", fault: str, at: datetime
 ) -> None:
     write_judges(connection, asdict(run), run.bundle_name, run.recipe, at)
-    fault = parity.fault(precision)
     connection.execute(
         insert(GoldenCheckRow).values(
             id=uuid7_ids()(),
@@ -83,7 +97,7 @@ def _insert(
     )
 
 
-def _measured(parity: Parity) -> Mapping[str, Any]:
+def _measured(parity: "Parity") -> Mapping[str, Any]:
     """JSON has no NaN, which is what a model gives that fails worst."""
     shares = {name: getattr(parity, name) for name in ("score", "map", "place", "auroc")}
     finite = {n: s if s is not None and math.isfinite(s) else None for n, s in shares.items()}
