@@ -39,6 +39,7 @@ class Action(StrEnum):
     THRESHOLD_CHANGED = "threshold_changed"
     THRESHOLD_NOT_CHANGED = "threshold_not_changed"
     RECORDS_SENT_AGAIN = "records_sent_again"
+    PART_REVIEWED = "part_reviewed"
 
 
 WANT_REASON: Final = frozenset(

@@ -56,6 +56,11 @@ def tier_of(name: str) -> Tier | None:
     return Tier.OK if found[2] == "picture-ok" else Tier.NG
 
 
+def kept_as_ng(name: str) -> str:
+    """The name that the picture of an OK part has where it is to be kept like an NG part's."""
+    return name.replace("-picture-ok.", "-picture.")
+
+
 def day_of(path: PurePath) -> date | None:
     """The day in the name of a picture's folder; None where that is no day."""
     try:
