@@ -40,6 +40,7 @@ class Action(StrEnum):
     THRESHOLD_NOT_CHANGED = "threshold_not_changed"
     RECORDS_SENT_AGAIN = "records_sent_again"
     PART_REVIEWED = "part_reviewed"
+    DATABASE_RESTORED = "database_restored"
 
 
 WANT_REASON: Final = frozenset(
@@ -50,6 +51,7 @@ WANT_REASON: Final = frozenset(
         Action.THRESHOLD_CHANGED,
         Action.THRESHOLD_NOT_CHANGED,
         Action.RECORDS_SENT_AGAIN,
+        Action.DATABASE_RESTORED,
     }
 )
 

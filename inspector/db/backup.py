@@ -1,6 +1,7 @@
 """Copies of a database: made while it is in use, verified, and put back in its place."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,14 @@ from sqlalchemy import create_engine
 
 from engine.types import DatabaseError, InputError
 from inspector.db.errors import explained
-from inspector.db.migrate import back_up, find_revision, one_line
+from inspector.db.migrate import (
+    back_up,
+    before_migration,
+    find_revision,
+    newest_revision,
+    one_line,
+)
+from inspector.db.upgrade import upgrade_file
 
 BESIDE: Final = ("", "-wal", "-shm")
 """What belongs to a database that was not closed in peace."""
@@ -31,12 +39,15 @@ def save(path: Path, target: Path, *, overwrite: bool = False) -> None:
         back_up(path, target)
 
 
-def restore(backup: Path, path: Path, now: datetime) -> Path | None:
+def restore(
+    backup: Path, path: Path, now: datetime, admit: Callable[[Path], object] = lambda part: None
+) -> Path | None:
     """Put a copy in the place of a database; returns where the replaced one lies, if there was one.
 
-    The copy is verified first: sound, and of this program's schema or an older one. A database that
-    a station or a window has open is not replaced. Between that look and the replacing somebody
-    could still open it; that gap is milliseconds and nothing portable closes it.
+    The copy is verified first: sound, and of this program's schema or an older one, to which it is
+    brought. Then ``admit`` is called with it, and stops all by raising. A database that a station
+    or a window has open is not replaced. Between that look and the replacing somebody could still
+    open it; that gap is milliseconds and nothing portable closes it.
     """
     _require_database(backup)
     if path.exists() and path.samefile(backup):
@@ -48,9 +59,13 @@ def restore(backup: Path, path: Path, now: datetime) -> Path | None:
         back_up(backup, part)  # our own copy: nobody changes it between the look and the use
     try:
         _require_ours(part, backup)
+        _bring_up_to_date(part)
+        admit(part)
+        _require_alone(part)  # what was written into it is in the file itself
         replaced = _put_aside(path, now)
     except BaseException:
-        part.unlink()
+        for end in BESIDE:
+            part.with_name(part.name + end).unlink(missing_ok=True)
         raise
     part.replace(path)
     return replaced
@@ -73,6 +88,14 @@ def _require_ours(part: Path, backup: Path) -> None:
                 raise DatabaseError(f"The backup {backup} is empty: use another.")
     finally:
         engine.dispose()
+
+
+def _bring_up_to_date(part: Path) -> None:
+    """Whatever stands in an older schema: the backup itself is the copy from before."""
+    try:
+        upgrade_file(part)
+    finally:
+        before_migration(part, newest_revision()).unlink(missing_ok=True)
 
 
 def _put_aside(path: Path, now: datetime) -> Path | None:

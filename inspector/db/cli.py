@@ -13,6 +13,7 @@ db.command("verify")(verify)
 
 Database = Annotated[Path, typer.Argument(metavar="DATABASE", help="A station's database file.")]
 As = Annotated[str | None, typer.Option("--as", help="Your own name; asked for if not given.")]
+Reason = Annotated[str | None, typer.Option(help="Why; it goes into the audit trail.")]
 
 MOST_LISTED = 20
 
@@ -65,11 +66,18 @@ def backup(
 def restore(
     backup: Annotated[Path, typer.Argument(metavar="BACKUP", help="A file from 'db backup'.")],
     path: Database,
+    who: As = None,
+    reason: Reason = None,
 ) -> None:
-    """Put a backup in the place of a database that nobody has open; the present one is kept."""
-    from inspector.db.backup import restore as put_back
+    """Put a backup in the place of a database that nobody has open; the present one is kept.
 
-    replaced = put_back(backup, path, datetime.now(UTC))
+    Where anybody has an account an administrator logs in, and the restored audit trail says so.
+    """
+    from inspector.db.ask import ask_session
+    from inspector.db.restoring import restore_with_entry
+
+    now = datetime.now(UTC)
+    replaced = restore_with_entry(backup, path, now, lambda c: ask_session(c, who), reason)
     kept = "" if replaced is None else f"; what was there is {replaced}"
     typer.echo(f"{path}: restored{kept}.")
 
@@ -91,9 +99,7 @@ def outbox(
     path: Database,
     retry: Annotated[bool, typer.Option("--retry", help="Send what was refused again.")] = False,
     who: As = None,
-    reason: Annotated[
-        str | None, typer.Option(help="Why again; it goes into the audit trail.")
-    ] = None,
+    reason: Reason = None,
 ) -> None:
     """Say how many rows wait to be sent, and which were refused; exit code 1 if any was.
 
