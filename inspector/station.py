@@ -20,6 +20,7 @@ from engine.sealed import require_unsealed
 from inspector.camera.address import without_password
 from inspector.camera.supervised import SupervisedCamera
 from inspector.db.forwarding import Forwarding
+from inspector.db.golden_checks import verify_and_keep
 from inspector.db.log import InspectionLog, RunInfo
 from inspector.db.writer import Writer
 from inspector.execution import Execution
@@ -171,10 +172,11 @@ class StationSession:
         with ExitStack() as stack:
             detector = stack.enter_context(Detector.open(s.plan, s.threads, s.trusted_keys))
             check_fit(self.settings, detector.plan, self._recipe)
-            detector.verify(self._recipe.limits, self._shown(detector))
-            self.plan, self._last_picture = detector.plan, None
             stack.enter_context(alone_in(s.out))
             writer = stack.enter_context(Writer(self.database))
+            about = self._run_info(run_id, "", detector)  # no camera is open yet
+            verify_and_keep(detector, self._recipe.limits, self._shown(detector), writer, about)
+            self.plan, self._last_picture = detector.plan, None
             stack.enter_context(self._told(execution, control, run_id, writer))
             if s.site is not None:
                 stack.enter_context(Forwarding(writer, s.site.url, self._site_said))

@@ -1,9 +1,11 @@
 """A station from its settings to its rows, on real parts of the system."""
 
+import json
 import shutil
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -265,7 +267,19 @@ def test_a_plan_that_answers_otherwise_takes_no_part(tmp_path: Path) -> None:
     session = StationSession(settings)
     with pytest.raises(BundleError, match="answers otherwise than its bundle: its scores differ"):
         run_headless(session, NoScreen())
-    assert not settings.out.exists()
+    with closing(sqlite3.connect(session.database)) as connection:
+        assert connection.execute("SELECT outcome FROM golden_check").fetchall() == [("FAILED",)]
+        assert connection.execute("SELECT * FROM run").fetchall() == []
+
+
+def test_each_run_has_its_golden_check(tmp_path: Path) -> None:
+    session = StationSession(make_station(tmp_path, "sim:disc?parts=1&size=64"))
+    run_headless(session, NoScreen())
+    with closing(sqlite3.connect(session.database)) as connection:
+        (check,) = connection.execute("SELECT outcome, details FROM golden_check").fetchall()
+        (run,) = connection.execute("SELECT id FROM run").fetchone()
+    assert check[0] == "PASSED"
+    assert json.loads(check[1])["run"] == run
 
 
 def test_the_station_command_reads_its_settings_and_counts(tmp_path: Path) -> None:
