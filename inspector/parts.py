@@ -57,7 +57,7 @@ def _source(
                 "that does, [modbus], or leave its trigger out."
             )
         frames = control.gate(camera.frames())
-        return _in_time(frames, control, camera) if camera.live else frames
+        return in_time(frames, control, triggered=camera.triggered) if camera.live else frames
     if not camera.fires:
         raise InputError(
             f"The PLC triggers, and the camera {camera.name} takes its own time: open it with "
@@ -67,15 +67,19 @@ def _source(
     return _shots(chain(line.triggers(control), line.rest(hold)), camera, modbus, patience_s)
 
 
-def _in_time(
-    frames: Iterable[Frame], control: Control, camera: SupervisedCamera
+def in_time(
+    frames: Iterable[Frame],
+    control: Control,
+    *,
+    triggered: bool,
+    timer: Callable[[], float] = monotonic,
 ) -> Iterator[Frame]:
     """What a line took while it was paused is judged by nobody. A triggered picture was a part that
     went by, and has its record; one of a free run is missed like a lost one."""
     for frame in frames:
-        if frame.grabbed_at >= control.running_since:
+        if timer() - frame.queue_ms / 1e3 >= control.running_since:
             yield frame
-        elif camera.triggered:
+        elif triggered:
             yield replace(frame, fault=FrameFault.NOT_READY)
 
 

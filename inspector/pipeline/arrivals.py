@@ -10,11 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.types import InputError
 from inspector.camera.base import Frame
 
 MOST_LOST: Final = 10_000
-"""More frames lost at once is no loss but a broken counter: nobody wants a record for each."""
+"""More triggers lost at once are no loss but a broken counter: nobody wants a record for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +22,13 @@ class Arrival:
 
     ``lost``: the ids that never came; ``in_order`` is false where the id is one already passed,
     so that nobody can say which part this is; ``frozen``: the same bytes as the picture before.
+    ``fault`` is a sentence where more was lost than anybody loses, or "".
     """
 
     lost: range
     in_order: bool
     frozen: bool
+    fault: str = ""
 
 
 class Arrivals:
@@ -38,19 +39,19 @@ class Arrivals:
         self._fingerprint: bytes | None = None
 
     def note(self, frame: Frame) -> Arrival:
-        """Compare a frame with those before it; :class:`InputError` if the camera's count broke.
+        """Compare a frame with those before it.
 
         A frame out of order restarts the count: a camera that came back begins anew.
         """
-        lost = range(self._expected, frame.frame_id)
+        lost, fault = range(self._expected, frame.frame_id), ""
         if len(lost) > MOST_LOST:
-            raise InputError(
+            fault = (
                 f"Camera {frame.camera} jumped from frame {self._expected - 1} to "
                 f"{frame.frame_id}: its frame counter is broken; restart the camera."
             )
         in_order = frame.frame_id >= self._expected
         self._expected = frame.frame_id + 1
-        return Arrival(lost, in_order, self._is_frozen(frame))
+        return Arrival(lost, in_order, self._is_frozen(frame), fault)
 
     def _is_frozen(self, frame: Frame) -> bool:
         if frame.image is None:

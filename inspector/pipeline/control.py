@@ -1,12 +1,10 @@
 """Start, pause and stop, from the window's thread, for the thread that inspects."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from enum import StrEnum
 from threading import Condition
 from typing import TypeVar
-
-from inspector.pipeline.loop import utc_now
 
 T = TypeVar("T")
 
@@ -26,9 +24,9 @@ class Control:
     Pause is not stop: while paused no frame is drawn from the camera, and the run goes on.
     """
 
-    def __init__(self, clock: Callable[[], datetime] = utc_now) -> None:
-        self._clock = clock
-        self._running_since = clock()
+    def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
+        self._timer = timer
+        self._running_since = timer()
         self._state = RunState.READY
         self._changed = Condition()
 
@@ -38,8 +36,9 @@ class Control:
             return self._state
 
     @property
-    def running_since(self) -> datetime:
-        """When it was started, or went on after a pause, last (UTC)."""
+    def running_since(self) -> float:
+        """When it was started, or went on after a pause, last: seconds of ``timer``, since the
+        machine's clock may be set meanwhile."""
         with self._changed:
             return self._running_since
 
@@ -47,7 +46,7 @@ class Control:
         """Begin, or go on after a pause. A stopped run stays stopped."""
         with self._changed:
             if self._state in (RunState.READY, RunState.PAUSED):
-                self._running_since = self._clock()
+                self._running_since = self._timer()
         self._become(RunState.RUNNING)
 
     def pause(self) -> None:

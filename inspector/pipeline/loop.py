@@ -61,26 +61,31 @@ def inspect(
     """Judge the frames of one camera, one inspection a trigger, in order.
 
     A frame's own ``product`` goes before the station's. Where ``triggered``, each id missing
-    before a frame is a part not seen: a FAULT of its own. A free-running camera's lost frames
-    are counted in ``lost_before``. ``deadline_ms`` is from trigger to verdict, all stages
-    together, the wait of a finished picture among them: a later verdict is FAULT. ``clock`` gives
-    UTC, ``timer`` seconds for durations. An error that nobody foresaw is raised after a FAULT of
-    its part.
+    before a frame is a part not seen: a FAULT of its own; a count that broke is
+    :class:`InputError`, after the FAULT of the frame that shows it. A free-running camera's lost
+    frames are counted in ``lost_before``: over a pause they are many. ``deadline_ms`` is from
+    trigger to verdict, all stages together, the wait of a finished picture among them: a later
+    verdict is FAULT. ``clock`` gives UTC, ``timer`` seconds for durations. An error that nobody
+    foresaw is raised after a FAULT of its part.
     """
     bench = _Bench(detector, recipe, product, limits, deadline_ms, clock, timer, new_id)
     arrivals = Arrivals()
     for frame in frames:
         arrival = arrivals.note(frame)
-        if triggered:
+        broken = triggered and arrival.fault
+        if triggered and not broken:
             for frame_id in arrival.lost:
                 yield bench.lost(frame_id, frame)
         lost_before = 0 if triggered else len(arrival.lost)
+        in_order = not triggered or (arrival.in_order and not broken)
         try:
-            inspection = bench.inspect(frame, arrival.frozen, arrival.in_order or not triggered)
+            inspection = bench.inspect(frame, arrival.frozen, in_order)
         except Exception:
             yield replace(bench.crashed(frame), lost_before=lost_before)
             raise
         yield replace(inspection, lost_before=lost_before)
+        if broken:
+            raise InputError(arrival.fault)
 
 
 @dataclass(frozen=True, slots=True)

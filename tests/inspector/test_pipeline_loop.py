@@ -9,6 +9,7 @@ import pytest
 
 from engine.types import InferenceError, InputError, MissingError, Prediction, UnknownProductError
 from inspector.camera.base import Frame, FrameFault
+from inspector.pipeline.arrivals import MOST_LOST
 from inspector.pipeline.frame_checks import FrameLimits
 from inspector.pipeline.inspection import Inspection, Reason, Verdict
 from inspector.pipeline.loop import inspect
@@ -67,6 +68,22 @@ def test_each_frame_lost_by_a_triggered_camera_is_a_fault_of_its_own() -> None:
     assert [each.frame.frame_id for each in inspections] == [0, 1, 2, 3]
     assert faults(inspections) == [Reason.LOST_FRAME] * 2
     assert [each.lost_before for each in inspections] == [0, 0, 0, 0]
+
+
+def test_a_triggered_camera_whose_count_broke_ends_the_run_after_its_frame_has_a_fault() -> None:
+    judged: list[Inspection] = []
+    detector = ScriptedDetector(iter([prediction(0.1)]))
+    frames = [frame(0), frame(MOST_LOST + 2)]
+    with pytest.raises(InputError, match="its frame counter is broken"):
+        judged.extend(inspect(frames, detector, RECIPE, triggered=True, new_id=numbered_ids()))
+    assert faults(judged) == [None, Reason.OUT_OF_ORDER]
+
+
+def test_a_free_running_camera_may_have_run_on_for_long() -> None:
+    answers = [prediction(0.1), prediction(0.1)]
+    first, after = go([frame(0), frame(MOST_LOST + 2)], answers, triggered=False)
+    assert (first.lost_before, after.lost_before) == (0, MOST_LOST + 1)
+    assert after.verdict is Verdict.OK
 
 
 def test_frames_lost_by_a_free_running_camera_are_counted() -> None:
