@@ -25,6 +25,7 @@ from inspector.camera.messages import (
     Ended,
     Failed,
     Fire,
+    Left,
     Opened,
     Release,
     RingMade,
@@ -49,8 +50,6 @@ def serve(spec: str, ring_name: str, said: Connection, commands: Connection) -> 
         _Child(spec, ring_name, said, commands).run()
     except KnownError as error:
         _tell(said, Failed(type(error).__name__, str(error)))
-    except _ClosingError:
-        pass
     except Exception:  # noqa: BLE001  the process's border: told to the station, which crashes
         _tell(said, Crashed(traceback.format_exc()))
     said.close()
@@ -79,6 +78,7 @@ class _Child:
         self._said, self._commands = said, commands
         self._beaten = 0.0
         self._camera: Camera | None = None
+        self._in_hand: Frame | None = None
         self._slots: _Slots | None = None
         self._held = ExitStack()
         self._begun, self._closing = Event(), Event()
@@ -88,11 +88,18 @@ class _Child:
             self._camera = camera
             _tell(self._said, _opened(camera))
             Thread(target=self._listen, args=(camera,), daemon=True).start()
-            self._wait_for(self._begun)
-            for number, frame in enumerate(camera.frames(), start=1):
-                self._hand_over(number, frame)
-            _tell(self._said, Ended())
-            self._wait_for(self._closing)  # the last pictures lie in memory of this process
+            try:
+                self._fetch(camera)
+            except _ClosingError:
+                with suppress(OSError):  # a station that is gone needs no counts; we let go first
+                    self._said.send(Left(camera.health(), self._in_hand))
+
+    def _fetch(self, camera: Camera) -> None:
+        self._wait_for(self._begun)
+        for number, frame in enumerate(camera.frames(), start=1):
+            self._hand_over(number, frame)
+        _tell(self._said, Ended())
+        self._wait_for(self._closing)  # the last pictures lie in memory of this process
 
     def _wait_for(self, event: Event) -> None:
         while not event.wait(BEAT_S):
@@ -130,6 +137,7 @@ class _Child:
             self._slots.release(command)
 
     def _hand_over(self, number: int, frame: Frame) -> None:
+        told = self._in_hand = without_arrays(frame)
         self._beat()
         arrays = arrays_of(frame)
         if self._slots is None or room_for(arrays.values()) > self._slots.ring.slot_bytes:
@@ -137,7 +145,8 @@ class _Child:
         slot = self._slots.take(self._beat)
         layouts = self._slots.ring.write(slot, number, arrays.values())
         named = dict(zip(arrays, layouts, strict=True))
-        _tell(self._said, Taken(without_arrays(frame), slot, number, named, time.monotonic()))
+        _tell(self._said, Taken(told, slot, number, named, time.monotonic()))
+        self._in_hand = None
 
     def _make_ring(self, slot_bytes: int, number: int) -> "_Slots":
         ring = Ring.create(f"{self._ring_name}-{number}", SLOTS, slot_bytes)

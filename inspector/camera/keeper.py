@@ -6,17 +6,18 @@ growing pauses. Whoever waits for pictures only waits meanwhile.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain, repeat
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 from engine.types import KnownError
 from inspector.camera.base import Frame, FrameFault
-from inspector.camera.messages import Beat, Begin, Ended, Fire, Opened, Taken
+from inspector.camera.messages import Beat, Begin, Ended, Fire, Left, Opened, Taken
 from inspector.camera.process import CameraProcess
 
 TURN_S: Final = 0.1
@@ -47,8 +48,11 @@ class LinkChange:
 class CameraHealth:
     """A moment of a camera's health. ``frame_age_s`` is None before the first frame.
 
-    ``lost`` counts ids that never came, ``incomplete`` frames that came so, ``losses`` how often
-    the whole camera was lost; ``values`` are its own measurements (temperature, link).
+    ``frames`` counts all that the camera's process fetched, ``incomplete`` those of them that came
+    so, ``lost`` the ids between them that never came. ``passed_over`` counts frames that nobody
+    received: those that a trigger had not asked for and, after its end, those that still waited.
+    ``losses`` is how often the whole camera was lost; ``values`` are its own measurements
+    (temperature, link).
     """
 
     link: Link = Link.CLOSED
@@ -57,6 +61,7 @@ class CameraHealth:
     frames: int = 0
     incomplete: int = 0
     lost: int = 0
+    passed_over: int = 0
     losses: int = 0
     values: Mapping[str, float] = field(default_factory=dict)
 
@@ -128,6 +133,7 @@ class Keeper:
         self._closing.set()
         if self._thread is not None:
             self._thread.join()
+        self._hear_out()
         self._drop()
         self._note(link=Link.CLOSED)
 
@@ -180,6 +186,15 @@ class Keeper:
                 self._health = replace(self._health, link=Link.LOST, sentence=why)
                 self._process.kill()
 
+    def pass_over(self, picture: Picture) -> None:
+        """Nobody wants this one: its slot is given back, and it is counted."""
+        picture.release()
+        self._skip()
+
+    def _skip(self) -> None:
+        with self._lock:
+            self._health = replace(self._health, passed_over=self._health.passed_over + 1)
+
     def _await_open(self, process: CameraProcess) -> Opened:
         while not self._closing.is_set():
             message = process.hear(TURN_S, self._open_s)
@@ -224,6 +239,11 @@ class Keeper:
 
     def _take(self, process: CameraProcess, taken: Taken) -> None:
         frame, release = process.fetch(taken)
+        counted = self._counted(frame)
+        self.items.put(Picture(counted, self._epoch, taken.sent_s, release))
+
+    def _counted(self, frame: Frame) -> Frame:
+        """The frame with its id among those of all openings."""
         frame = replace(frame, frame_id=self._first_id + frame.frame_id)
         with self._lock:
             was, self._last_frame_s = self._health, self._clock()
@@ -234,7 +254,21 @@ class Keeper:
                 lost=was.lost + max(0, frame.frame_id - self._next_id),
             )
         self._next_id = frame.frame_id + 1
-        self.items.put(Picture(frame, self._epoch, taken.sent_s, release))
+        return frame
+
+    def _hear_out(self) -> None:
+        """The camera lets go. What it took and nobody received, here or on its way, is counted."""
+        with suppress(Empty):
+            while True:
+                item = self.items.get_nowait()
+                if isinstance(item, Picture):
+                    self.pass_over(item)
+        for message in () if self._process is None else self._process.last_words():
+            if isinstance(message, Left):
+                self._note(values=message.values)
+            if isinstance(message, Taken | Left) and message.frame is not None:
+                self._counted(message.frame)
+                self._skip()
 
     def _lose(self, camera: str, loss: KnownError) -> None:
         with self._lock:

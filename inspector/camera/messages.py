@@ -74,7 +74,16 @@ class Ended:
     """The camera has no more frames."""
 
 
-Said: TypeAlias = Opened | RingMade | Taken | Beat | Failed | Crashed | Ended
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The process lets go, since it was asked to: the camera's last counts, and the frame that was
+    fetched and not yet handed over, if there is one."""
+
+    values: Mapping[str, float]
+    frame: Frame | None
+
+
+Said: TypeAlias = Opened | RingMade | Taken | Beat | Failed | Crashed | Ended | Left
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Lock
 from types import TracebackType
@@ -42,6 +42,7 @@ class CameraProcess:
         self._heard = clock()
         self._name = f"pmi-{os.getpid()}-{uuid4().hex[:8]}"
         self._rings: dict[str, Ring] = {}
+        self._made = {f"{self._name}-1"}  # it may be killed before it tells of its first
         self._ring: Ring | None = None
         self._sending = Lock()
         self._said, told = SPAWN.Pipe(duplex=False)
@@ -74,7 +75,7 @@ class CameraProcess:
             connection.close()
         for ring in self._rings.values():
             ring.__exit__(None, None, None)
-        for name in {*self._rings, f"{self._name}-1"}:  # killed before it could tell of its first
+        for name in self._made:
             forget(name)
 
     @property
@@ -110,6 +111,18 @@ class CameraProcess:
         self._turn.end()
         return self._understood(self._received())
 
+    def last_words(self) -> Iterator[Said]:
+        """Ask it to let go, and hear it out until it ends; what takes too long is killed."""
+        self.send(Close())
+        ends = self._clock() + CLOSING_S
+        with suppress(EOFError, OSError):
+            while self._said.poll(max(0.0, ends - self._clock())):
+                message: Said = self._said.recv()
+                if isinstance(message, RingMade):
+                    self._made.add(message.name)
+                yield message
+            self.kill()
+
     def _is_silent(self, silence_s: float) -> bool:
         """Too long; one that only waits for its turn is given some more."""
         silent_s = self._clock() - self._heard
@@ -135,6 +148,7 @@ class CameraProcess:
         if isinstance(message, RingMade):
             self._ring = self._attached(message)
             self._rings[message.name] = self._ring
+            self._made.add(message.name)
         return message
 
     def _attached(self, made: RingMade) -> Ring:

@@ -101,7 +101,7 @@ class SupervisedCamera(Camera):
 
     def _shoot(self, keeper: Keeper, until_s: float) -> Picture | None:
         """The picture of one trigger, or None; pictures of earlier openings are passed over."""
-        unasked, fired_s = _emptied(keeper.items), self._clock()
+        unasked, fired_s = _emptied(keeper), self._clock()
         epoch = keeper.fire()
         if epoch is None:
             return None
@@ -115,7 +115,7 @@ class SupervisedCamera(Camera):
                     return None
                 if picture.epoch == epoch and picture.sent_s >= fired_s:
                     return picture
-                picture.release()
+                keeper.pass_over(picture)
                 if picture.epoch == epoch:
                     keeper.distrust(epoch, UNASKED)
                     return None
@@ -159,11 +159,11 @@ def _taken(items: SimpleQueue[Item], timeout_s: float) -> Picture | None:
     return item
 
 
-def _emptied(items: SimpleQueue[Item]) -> int | None:
+def _emptied(keeper: Keeper) -> int | None:
     """Take what waits already; the last opening of the camera that any of it came from."""
     epoch = None
     with suppress(Empty):
-        while (picture := _taken(items, 0.0)) is not None:
-            picture.release()
+        while (picture := _taken(keeper.items, 0.0)) is not None:
+            keeper.pass_over(picture)
             epoch = picture.epoch
     return epoch

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
@@ -155,6 +156,46 @@ def test_a_station_that_takes_nothing_loses_no_frame_of_a_camera_that_can_wait()
         time.sleep(1.5)  # the ring is full, and the process waits, alive
         ids = [first.frame_id, *(frame.frame_id for frame in frames)]
     assert ids == list(range(40))
+
+
+@pytest.mark.camera
+def test_every_id_is_accounted_for_where_the_station_is_slow() -> None:
+    """The ring and the camera's own buffers overflow, and the station leaves while they are full:
+    it received what it received; the rest is a gap, or was passed over."""
+    with SupervisedCamera("genicam:0@viky?AcquisitionFrameRate=200&Width=100&Height=100") as camera:
+        with closing(camera.frames()) as frames:
+            received = list(islice(frames, 5))
+            time.sleep(1.0)
+            received += islice(frames, 60)
+            assert gone_within(10, lambda: camera.health_now().frames == len(received) + 8)
+            time.sleep(0.3)
+        health = camera.health_now()
+    ids, own = ([f.frame_id for f in received], [int(f.source) for f in received])
+    assert ids == [one - own[0] for one in own]
+    gaps = ids[-1] + 1 - len(ids)
+    assert gaps > 20
+    assert health.lost == health.values["lost"] >= gaps
+    assert len(received) + health.passed_over == health.frames == health.values["frames"]
+    assert health.passed_over == 9, "a full ring, and the one for which it had no room"
+
+
+def test_a_camera_that_was_never_looped_over_has_nothing_to_account_for() -> None:
+    with SupervisedCamera(LINE) as camera:
+        pass
+    assert (camera.health_now().frames, camera.health_now().passed_over) == (0, 0)
+
+
+def test_a_picture_that_nobody_asked_for_is_passed_over_and_counted() -> None:
+    with (
+        SupervisedCamera("sim:disc?size=64&trigger=software") as camera,
+        camera.shooting() as shoot,
+    ):
+        assert shoot(5).fault is None
+        camera._keeper.fire()
+        while camera.health_now().frames < 2:
+            time.sleep(0.02)
+        assert shoot(5).fault is FrameFault.NO_FRAME
+        assert camera.health_now().passed_over == 1
 
 
 def test_the_truth_crosses_with_its_mask() -> None:
