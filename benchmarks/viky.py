@@ -1,115 +1,141 @@
-"""Three simulated GenICam cameras at once, each in its own process: is every frame accounted for?
+"""Three simulated GenICam cameras at once, as a station has them: is every frame accounted for?
 
     python benchmarks/viky.py --minutes 10
 
-A camera's process counts what it fetched; this one, the station's, counts what reached it. Of the
-ids, from the first to the last, each has to be a picture, an incomplete frame, or a gap; both sides
-have to agree, and the ids have to follow the camera's own. Exits 1 where anything is unaccounted.
+Each is a :class:`SupervisedCamera` in a thread of its own: a process with a producer, a ring of
+shared memory, a keeper. Three count: the thread what it received, the keeper what its process
+handed over, the process what it fetched. Of the ids that the camera gave, from the first to the
+last, each has to be a frame that was received, a gap, or a frame that still waited at the end; all
+sides have to agree, and the ids have to follow the camera's own. Exits 1 where anything is
+unaccounted, and where a camera was lost: what passed meanwhile nobody knows.
 """
 
 import argparse
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-from multiprocessing import get_context
-from queue import Empty
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import SimpleQueue
 from time import monotonic
-from typing import Any
 
-from inspector.camera.base import Camera, FrameFault
-from inspector.camera.open import open_camera
+from inspector.camera.base import Frame, FrameFault
+from inspector.camera.keeper import CameraHealth, Link, LinkChange
+from inspector.camera.supervised import SupervisedCamera
 
 SERIALS = ("0", "1", "2")
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0  # beyond the time asked for, a camera that gives nothing is left
+COLUMNS = (
+    *("camera", "ids", "received", "incomplete", "lost (gaps)", "at the end", "longest wait"),
+    *("in the ring", "accounted for"),
+)
 
 
 @dataclass
 class Tally:
-    """What reached the station of one camera."""
+    """What reached the station of one camera, and at the end the camera's health."""
 
     received: int = 0
-    incomplete: int = 0
-    spoilt: int = 0
+    faults: Counter[FrameFault] = field(default_factory=Counter)
+    gaps: int = 0
     lost: int = 0
-    first: int | None = None
     last: int = -1
-    first_own: int = 0
-    last_own: int = 0
+    own: tuple[int, int] | None = None
+    began: float = 0.0
+    heard: float = 0.0
     longest_s: float = 0.0
-    heard_at: float = 0.0
-    health: Mapping[str, float] | None = None
+    in_ring_ms: float = 0.0
+    losses: SimpleQueue[str] = field(default_factory=SimpleQueue)
+    health: CameraHealth = field(default_factory=CameraHealth)
 
-    def take(self, frame_id: int, fault: FrameFault | None, own: int) -> None:
+    def hear(self, change: LinkChange) -> None:
+        if change.link is Link.LOST:
+            self.losses.put(change.sentence)
+
+    def take(self, frame: Frame) -> None:
         now = monotonic()
-        if self.first is None:
-            self.first, self.first_own = frame_id, own
-        else:
-            self.lost += frame_id - self.last - 1
-            self.longest_s = max(self.longest_s, now - self.heard_at)
-        self.last, self.last_own, self.heard_at = frame_id, own, now
-        self.received += fault is None
-        self.incomplete += fault is FrameFault.INCOMPLETE
-        self.spoilt += fault is not None
+        if self.received == 0:
+            self.began = self.heard = now
+        self.received += 1
+        missing = frame.frame_id - self.last - 1
+        self.lost, self.gaps, self.last = (
+            self.lost + missing,
+            self.gaps + (missing > 0),
+            frame.frame_id,
+        )
+        if frame.fault is not None:
+            self.faults[frame.fault] += 1
+        if frame.source:
+            own = int(frame.source) - frame.frame_id  # the same for every frame of an opening
+            self.own = (
+                (own, own) if self.own is None else (min(*self.own, own), max(*self.own, own))
+            )
+        self.longest_s, self.heard = max(self.longest_s, now - self.heard), now
+        self.in_ring_ms = max(self.in_ring_ms, frame.queue_ms)
 
-    def faults(self) -> list[str]:
+    def is_over(self, seconds: float) -> bool:
+        return self.received > 0 and monotonic() - self.began > seconds
+
+    @property
+    def ids(self) -> int:
+        """How many the camera gave, as its own process counted them."""
+        return int(self.health.values.get("frames", 0) + self.health.values.get("lost", 0))
+
+    def unaccounted(self) -> list[str]:
         """What does not add up, in words."""
-        if self.health is None or self.first is None:
-            return ["the camera's process did not come to its end"]
-        said = self.health
-        span = self.last + 1 - self.first
+        health, process = self.health, self.health.values
+        if self.own is None or not process:
+            return ["no frame came, or its process did not come to its end"]
+        after = health.lost - self.lost  # gaps between frames that still waited at the end
         checks = {
-            "ids": (self.received + self.spoilt + self.lost, span),
-            "frames, camera's side": (said["frames"], self.received + self.spoilt),
-            "lost, camera's side": (said["lost"], self.lost),
-            "incomplete, camera's side": (said["incomplete"], self.incomplete),
-            "the camera's own ids": (self.last_own + 1 - self.first_own, span),
+            "all ids": (self.received + self.lost + health.passed_over + after, self.ids),
+            "frames, the keeper's": (health.frames, self.received + health.passed_over),
+            "frames, the process's": (process["frames"], health.frames),
+            "lost, the keeper's": (health.lost, process["lost"]),
+            "incomplete, the keeper's": (health.incomplete, process["incomplete"]),
+            "ids, the camera's own": self.own[::-1],
+            "restarts of the camera's count": (process["restarts"], 0),
+            "losses of the camera": (health.losses, 0),
         }
-        return [
-            f"{name}: {one:g} is not {other}"
+        wrong = [
+            f"{name}: {one:g} is not {other:g}"
             for name, (one, other) in checks.items()
             if one != other
         ]
+        return wrong + (["gaps that the keeper did not see"] if after < 0 else [])
+
+    def row(self, serial: str) -> str:
+        spoilt = self.faults.total() - self.faults[FrameFault.INCOMPLETE]
+        cells = (
+            serial,
+            self.ids,
+            f"{self.received - self.faults.total()}" + (f" + {spoilt} spoilt" if spoilt else ""),
+            self.faults[FrameFault.INCOMPLETE],
+            f"{self.lost} ({self.gaps})",
+            self.health.passed_over + self.health.lost - self.lost,
+            f"{self.longest_s * 1e3:.0f} ms",
+            f"{self.in_ring_ms:.0f} ms",
+            "; ".join(self.unaccounted()) or "every id",
+        )
+        return _line(cells)
 
 
-def opened(serial: str, fps: float) -> Camera:
-    """One camera of the producer that the genicam package ships."""
-    return open_camera(f"genicam:{serial}@viky?AcquisitionFrameRate={fps:g}&Width=320&Height=240")
+def _line(cells: tuple[object, ...]) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
 
 
-def run_camera(serial: str, fps: float, seconds: float, station: Any) -> None:
-    """A camera's process: every frame's id to the station, at the end its own counts."""
-    with opened(serial, fps) as camera:
-        ends = monotonic() + seconds
+def watch(serial: str, fps: float, seconds: float) -> Tally:
+    """One camera for so long, from its first frame on; what arrived of it."""
+    tally, latest = Tally(), monotonic() + seconds + PATIENCE_S
+    spec = f"genicam:{serial}@viky?AcquisitionFrameRate={fps:g}&Width=320&Height=240"
+
+    def stopped() -> bool:
+        return tally.is_over(seconds) or monotonic() > latest
+
+    with SupervisedCamera(spec, tell=tally.hear, stopped=stopped) as camera:
         for frame in camera.frames():
-            station.put((serial, frame.frame_id, frame.fault, int(frame.source or -1)))
-            if monotonic() > ends:
-                break
-        station.put((serial, camera.health()))  # type: ignore[attr-defined] # a GenICamCamera
-
-
-def watch(minutes: float, fps: float) -> dict[str, Tally]:
-    """Run the cameras; what arrived of each."""
-    spawn = get_context("spawn")
-    station = spawn.Queue()
-    tallies = {serial: Tally() for serial in SERIALS}
-    cameras = [
-        spawn.Process(target=run_camera, args=(one, fps, minutes * 60, station), daemon=True)
-        for one in SERIALS
-    ]
-    for camera in cameras:
-        camera.start()
-    while any(one.health is None for one in tallies.values()):
-        try:
-            serial, *said = station.get(timeout=PATIENCE_S)
-        except Empty:
-            break
-        if len(said) == 1:
-            tallies[serial].health = said[0]
-        else:
-            tallies[serial].take(*said)
-    for camera in cameras:
-        camera.join(PATIENCE_S)
-    return tallies
+            tally.take(frame)
+        tally.health = camera.health_now()
+    return tally
 
 
 def main() -> int:
@@ -118,17 +144,21 @@ def main() -> int:
     parser.add_argument("--fps", type=float, default=30.0)
     asked = parser.parse_args()
     started = monotonic()
-    tallies = watch(asked.minutes, asked.fps)
-    took = monotonic() - started
-    print(f"{len(SERIALS)} cameras, {asked.fps:g} frames/s each, {took / 60:.1f} min")
-    print("camera  received  incomplete  lost  first id  last id  longest wait (ms)  accounted for")
-    for serial, one in tallies.items():
-        faults = "; ".join(one.faults()) or "yes"
-        print(
-            f"{serial:6}{one.received:10}{one.incomplete:12}{one.lost:6}{one.first or 0:10}"
-            f"{one.last:9}{one.longest_s * 1e3:19.0f}  {faults}"
-        )
-    return int(any(one.faults() for one in tallies.values()))
+    with ThreadPoolExecutor(len(SERIALS)) as threads:
+        running = {
+            serial: threads.submit(watch, serial, asked.fps, asked.minutes * 60)
+            for serial in SERIALS
+        }
+    tallies = {serial: future.result() for serial, future in running.items()}
+    took_min = (monotonic() - started) / 60
+    print(f"{len(SERIALS)} cameras, {asked.fps:g} frames/s each, {took_min:.1f} min\n")
+    print(_line(COLUMNS), _line(("---",) * len(COLUMNS)), sep="\n")
+    for serial, tally in tallies.items():
+        print(tally.row(serial))
+    for serial, tally in tallies.items():
+        while not tally.losses.empty():
+            print(f"Camera {serial} was lost: {tally.losses.get()}")
+    return int(any(tally.unaccounted() for tally in tallies.values()))
 
 
 if __name__ == "__main__":
