@@ -32,7 +32,14 @@ def _selectable(features: Mapping[str, Any]) -> Sequence[str]:
     return sorted(selector.symbolics, key=lambda one: one == FRAME_START)
 
 
-def set_trigger(features: Mapping[str, Any], camera: str, settings: TriggerSettings) -> None:
-    """Each step set and read back; :class:`engine.types.InputError` with what the camera takes."""
-    for name, value in trigger_features(settings, offered(features), camera):
+def set_trigger(
+    features: Mapping[str, Any], camera: str, settings: TriggerSettings
+) -> Sequence[str]:
+    """Each step set and read back; :class:`engine.types.InputError` with what the camera takes.
+
+    Returns the names of the features that were set.
+    """
+    steps = trigger_features(settings, offered(features), camera)
+    for name, value in steps:
         set_feature(features, camera, name, value)
+    return [name for name, _ in steps]

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias
 
 from engine.types import Image, Mask
+
+Setting: TypeAlias = bool | int | float | str
+"""The value of one of a camera's features."""
 
 
 class FrameFault(StrEnum):
@@ -104,6 +107,12 @@ class Camera(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+    @property
+    def in_effect(self) -> Mapping[str, Setting]:
+        """Trigger and settings as the open camera itself says them, by the names of its features;
+        none of a camera that says nothing of itself."""
+        return {}
 
     def frames(self) -> Iterator[Frame]:
         """Frames until the source ends (folder), or for ever; leave the loop to stop."""

@@ -156,7 +156,8 @@ class _Child:
 
 
 def _opened(camera: Camera) -> Opened:
-    return Opened(camera.name, camera.triggered, camera.live, camera.fires, camera.silence_s)
+    how = camera.triggered, camera.live, camera.fires, camera.silence_s
+    return Opened(camera.name, *how, dict(camera.in_effect))
 
 
 class _Slots:

@@ -7,13 +7,13 @@ taken with another exposure than the recipe's is a wrong verdict, so an unmet re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from math import isclose
-from typing import Any, TypeAlias
+from typing import Any
 
 from genicam.genapi import EAccessMode, GenericException
 
 from engine.types import InputError
+from inspector.camera.base import Setting
 
-Setting: TypeAlias = bool | int | float | str
 ROUNDING = 1e-3  # cameras count exposure in sensor lines: this share may differ unasked
 READABLE = frozenset({EAccessMode.RO, EAccessMode.RW})
 WRITABLE = frozenset({EAccessMode.WO, EAccessMode.RW})

@@ -31,11 +31,10 @@ from harvesters.core import Buffer, Callback, ImageAcquirer
 
 from engine.types import Image, InputError, MissingError
 from inspector.camera.arm import release_triggers, set_trigger
-from inspector.camera.base import Camera, Frame, FrameFault
+from inspector.camera.base import Camera, Frame, FrameFault, Setting
 from inspector.camera.features import (
     PICTURE,
     WRITABLE,
-    Setting,
     by_name,
     read,
     read_all,
@@ -57,13 +56,13 @@ class GenICamCamera(Camera):
     """One GenICam camera, by its serial number (or its id, or the name its user gave it).
 
     `trigger` is what makes it take a picture; `settings` are GenICam features, set in their order
-    before the trigger is; ``in_effect`` is what the camera then says of itself. `buffers` is how
-    many frames may wait while a part is judged; more than that are lost, and leave a gap in
-    ``frame_id``. A camera that runs freely and sends nothing for `silence_s`, or that does not
-    answer when it is asked, is gone: :class:`MissingError`. One that waits for triggers may wait
-    for ever. `alive` is called by the thread that fetches, after each sign of the camera: a buffer,
-    or its answer to a question asked every quarter of a second. A thread that hangs in the
-    producer does not call it.
+    before the trigger is; ``in_effect`` is what the camera then says of itself, where it has it:
+    what makes a picture what it is, and each feature that was set. `buffers` is how many frames may
+    wait while a part is judged; more than that are lost, and leave a gap in ``frame_id``. A camera
+    that runs freely and sends nothing for `silence_s`, or that does not answer when it is asked, is
+    gone: :class:`MissingError`. One that waits for triggers may wait for ever. `alive` is called by
+    the thread that fetches, after each sign of the camera: a buffer, or its answer to a question
+    asked every quarter of a second. A thread that hangs in the producer does not call it.
     """
 
     def __init__(
@@ -81,7 +80,6 @@ class GenICamCamera(Camera):
         self.name = f"genicam:{serial}"
         self.triggered = False
         self.live = True
-        self.in_effect: Mapping[str, Setting] = MappingProxyType({})
         self._serial = serial
         self._producer = producer
         self._trigger = trigger
@@ -91,6 +89,7 @@ class GenICamCamera(Camera):
         self._silence_s = silence_s
         self._clock = clock
         self._acquirer: Any = None
+        self._in_effect: Mapping[str, Setting] = MappingProxyType({})
         self._features: Mapping[str, Any] = MappingProxyType({})
         self._pulse = Pulse({})
         self._ids, self._incomplete = FrameIds(), 0
@@ -123,16 +122,19 @@ class GenICamCamera(Camera):
         release_triggers(features, self._serial)
         for name, value in self._settings.items():
             set_feature(features, self._serial, name, value)
-        set_trigger(features, self._serial, self._trigger)
+        of_trigger = set_trigger(features, self._serial, self._trigger)
         self.triggered = read(features, "TriggerMode") == "On"
         self.fires = self._trigger.kind == "software"
         pixel_format = features["PixelFormat"]
         check_format(pixel_format.value, self._serial, pixel_format.symbolics)
-        self.in_effect = MappingProxyType(
-            read_all(features, dict.fromkeys((*PICTURE, *self._settings)))
-        )
+        names = dict.fromkeys((*PICTURE, *self._settings, *of_trigger))
+        self._in_effect = MappingProxyType(read_all(features, names))
         self._features, self._pulse = features, Pulse(features)
         self._ids, self._incomplete = FrameIds(), 0
+
+    @property
+    def in_effect(self) -> Mapping[str, Setting]:
+        return self._in_effect
 
     def trigger(self) -> None:
         """Ask for one picture by software, from any thread, while another fetches.

@@ -12,11 +12,11 @@ from enum import StrEnum
 from itertools import chain, repeat
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 from engine.types import KnownError
-from inspector.camera.base import Frame, FrameFault
+from inspector.camera.base import Frame, FrameFault, Setting
 from inspector.camera.messages import Beat, Begin, Ended, Fire, Left, Opened, Taken
 from inspector.camera.process import CameraProcess
 
@@ -110,12 +110,13 @@ class Keeper:
         self._spec, self._tell = spec, tell
         self._silence_s, self._open_s, self._clock = silence_s, open_s, clock
         self.items: SimpleQueue[Item] = SimpleQueue()
-        self._lock = Lock()  # of the five that follow: any thread may ask
+        self._lock = Lock()  # of the six that follow: any thread may ask
         self._health = CameraHealth()
         self._last_frame_s: float | None = None
         self._process: CameraProcess | None = None
         self._epoch = 0
         self._doubt: str | None = None
+        self._in_effect: Mapping[str, Setting] = MappingProxyType({})
         self._next_id = self._first_id = 0
         self._opened_s, self._hurried = 0.0, 0
         self._closing = Event()
@@ -151,6 +152,7 @@ class Keeper:
             raise
         with self._lock:
             self._process, self._doubt = process, None
+            self._in_effect = MappingProxyType(opened.in_effect)
             self._epoch += 1
         self._first_id, self._opened_s = self._next_id, self._clock()
         self._note(link=Link.OPEN, sentence="")
@@ -169,6 +171,11 @@ class Keeper:
         with self._lock:
             age = None if self._last_frame_s is None else self._clock() - self._last_frame_s
             return replace(self._health, frame_age_s=age)
+
+    def in_effect(self) -> Mapping[str, Setting]:
+        """What the camera said of its settings when it was opened last; from any thread."""
+        with self._lock:
+            return self._in_effect
 
     def fire(self) -> int | None:
         """One software trigger; to which opening of the camera, None where it is lost."""

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from inspector.camera.base import Frame
+from inspector.camera.base import Frame, Setting
 from inspector.camera.ring import Layout
 
 
@@ -22,6 +22,7 @@ class Opened:
     live: bool
     fires: bool
     silence_s: float
+    in_effect: Mapping[str, Setting]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Any, Final
 from genicam.genapi import EAccessMode, GenericException
 
 from engine.types import InputError
-from inspector.camera.features import READABLE, Setting, alike, has, holds, offered, takes
+from inspector.camera.base import Setting
+from inspector.camera.features import READABLE, alike, has, holds, offered, takes
 from inspector.camera.pixels import LAYOUTS
 from inspector.camera.trigger import TriggerSettings, trigger_features
 

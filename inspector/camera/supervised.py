@@ -1,7 +1,7 @@
 """A camera in a process of its own, kept alive: to the station a camera like any other."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
-from inspector.camera.base import Camera, Frame, FrameFault
+from inspector.camera.base import Camera, Frame, FrameFault, Setting
 from inspector.camera.keeper import TURN_S, CameraHealth, End, Item, Keeper, LinkChange, Picture
 from inspector.camera.messages import Opened
 
@@ -66,6 +66,11 @@ class SupervisedCamera(Camera):
     def health_now(self) -> CameraHealth:
         """How the camera is; from any thread."""
         return self._keeper.health()
+
+    @property
+    def in_effect(self) -> Mapping[str, Setting]:
+        """As the camera said it when it was opened last, after a loss anew; from any thread."""
+        return self._keeper.in_effect()
 
     def frames(self) -> Iterator[Frame]:
         """Frames until the camera ends or ``stopped`` says so. One loop at a time."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.types import Image, InputError, MissingError
 from inspector.camera.address import without_password
-from inspector.camera.base import Camera, Frame, FrameFault
+from inspector.camera.base import Camera, Frame, FrameFault, Setting
 
 UTC_NOW = partial(datetime.now, UTC)
 PATIENCE_MS = 5000
@@ -29,7 +29,7 @@ PROPERTIES: Mapping[str, int] = MappingProxyType(
         "fps": cv2.CAP_PROP_FPS,
     }
 )
-"""What can be asked of a camera, by the name it has in a spec."""
+"""What can be asked of a camera, and what it says of itself, by the name it has in a spec."""
 
 
 class VideoCamera(Camera):
@@ -54,6 +54,7 @@ class VideoCamera(Camera):
         self._settings = settings
         self._clock = clock
         self._capture: cv2.VideoCapture | None = None
+        self._in_effect: Mapping[str, Setting] = MappingProxyType({})
 
     def __enter__(self) -> Self:
         capture = _opened(self._source)
@@ -63,7 +64,7 @@ class VideoCamera(Camera):
         except BaseException:
             capture.release()
             raise
-        self._capture = capture
+        self._capture, self._in_effect = capture, _said(capture)
         return self
 
     def __exit__(
@@ -75,6 +76,10 @@ class VideoCamera(Camera):
         if self._capture is not None:
             self._capture.release()
         self._capture = None
+
+    @property
+    def in_effect(self) -> Mapping[str, Setting]:
+        return self._in_effect
 
     def frames(self) -> Iterator[Frame]:
         """Frames with ids from 0; of a file from its first, of a camera from now on.
@@ -131,6 +136,12 @@ def _set(capture: cv2.VideoCapture, camera: str, name: str, value: float) -> Non
     made = capture.get(PROPERTIES[name])
     if made != value:
         raise InputError(f"The camera {camera} made {made:g} of {name}={value:g}: ask for that.")
+
+
+def _said(capture: cv2.VideoCapture) -> Mapping[str, Setting]:
+    """Drivers say 0 or less of what they do not know."""
+    values = {name: capture.get(number) for name, number in PROPERTIES.items()}
+    return {name: value for name, value in values.items() if value > 0}
 
 
 def _rgb(picture: np.ndarray) -> Image:

@@ -1,12 +1,15 @@
 """What stays the same from start to stop, and the rows that it makes."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from inspector.camera.base import Setting
 from inspector.db.put import put
 from inspector.db.tables import (
     BundleRow,
@@ -23,8 +26,9 @@ class RunInfo:
     """What stays the same from start to stop; ``id`` is a UUIDv7, hashes are SHA-256 in hex.
 
     ``recipe`` is the JSON text whose UTF-8 bytes have ``recipe_sha256``; ``camera_spec`` is what
-    the camera was opened with, without its password; ``plan_path`` is where the plan lay;
-    ``lot`` holds for each part that names none itself.
+    the camera was opened with, without its password, ``camera_in_effect`` what it then said of
+    itself (:func:`in_effect_text`); ``plan_path`` is where the plan lay; ``lot`` holds for each
+    part that names none itself.
     """
 
     id: str
@@ -39,11 +43,25 @@ class RunInfo:
     steps: int
     program_version: str
     camera_spec: str | None = None
+    camera_in_effect: str | None = None
     bundle_name: str | None = None
     plan_path: str | None = None
     recipe: str | None = None
     shift: str | None = None
     lot: str | None = None
+
+
+def in_effect_text(in_effect: Mapping[str, Setting]) -> str | None:
+    """A camera's trigger and settings as JSON; None where it says nothing of itself.
+
+    A number without a value stands as its text: JSON has no NaN.
+    """
+    said = {name: value if _is_plain(value) else str(value) for name, value in in_effect.items()}
+    return json.dumps(said) if said else None
+
+
+def _is_plain(value: Setting) -> bool:
+    return not isinstance(value, float) or isfinite(value)
 
 
 def write_run(connection: Connection, run: RunInfo, started_at: datetime) -> None:

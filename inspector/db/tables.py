@@ -72,7 +72,8 @@ class StationRow(Base):
 
 
 class CameraRow(Base):
-    """A camera of a station, by its own name; how it was set up is the run's ``camera_spec``."""
+    """A camera of a station, by its own name; how it was set up is in the run: ``camera_spec`` is
+    what it was opened with, ``camera_in_effect`` what it then said of itself, as JSON."""
 
     __tablename__ = "camera"
 
@@ -135,6 +136,7 @@ class RunRow(Base):
     station: Mapped[str] = mapped_column(ForeignKey("station.name", name="run_station"))
     camera: Mapped[str]
     camera_spec: Mapped[str | None]
+    camera_in_effect: Mapped[str | None]
     bundle_sha256: Mapped[str] = mapped_column(ForeignKey("bundle.sha256", name="run_bundle"))
     plan_sha256: Mapped[str] = mapped_column(ForeignKey("plan.sha256", name="run_plan"))
     plan_path: Mapped[str | None]

@@ -59,7 +59,8 @@ def site(url: str) -> Iterator[Engine]:
 def station(tmp_path: Path) -> Iterator[Writer]:
     """A station with three parts to send: OK, NG, FAULT."""
     with Writer(tmp_path / "station.sqlite") as writer:
-        named = replace(run_info(), bundle_name="gears", shift="late")
+        said = '{"Width": 64}'
+        named = replace(run_info(), bundle_name="gears", shift="late", camera_in_effect=said)
         with InspectionLog(Path(), named, outbox=True, writer=writer) as log:
             for n, verdict in enumerate(Verdict):
                 seen = replace(frame(n), part=PartIdentity(serial=f"S{n}"))
@@ -90,7 +91,8 @@ def test_what_a_station_sends_arrives_whole(url: str, site: Engine, station: Wri
         ("FAULT", "black_frame", "S2", "disc", None),
     ]
     assert rows(site, "SELECT rank, area_px, peak FROM defect") == [(0, SCRATCH.area_px, 0.9)]
-    assert rows(site, "SELECT station, shift, steps FROM run") == [("press 4", "late", 10)]
+    query = "SELECT station, shift, steps, camera_in_effect FROM run"
+    assert rows(site, query) == [("press 4", "late", 10, '{"Width": 64}')]
     assert rows(site, "SELECT name FROM bundle") == [("gears",)]
     assert rows(site, "SELECT name FROM product") == [("disc",)]
 

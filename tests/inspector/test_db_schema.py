@@ -1,8 +1,10 @@
 """The whole schema: a database of the first version comes through with all its rows."""
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from inspector.db.connect import writing_engine
 from inspector.db.history import EVERYTHING, History, HistoryFilter
 from inspector.db.log import InspectionLog
 from inspector.db.migrate import SHIPPED, newest_revision
+from inspector.db.run_info import in_effect_text
 from inspector.db.writer import Writer
 from inspector.pipeline.inspection import Alarm, Reason, Verdict
 from tests.inspector.db_parts import inspection, run_info
@@ -84,6 +87,7 @@ def test_all_rows_come_through_the_migration(old: Path) -> None:
     assert rows(old, COUNTS) == [(2, 6, 1)]
     after = rows(old, "SELECT * FROM inspection ORDER BY id")
     assert after == [(*row, None, None, None) for row in before]
+    assert rows(old, "SELECT DISTINCT camera_spec, camera_in_effect FROM run") == [(None, None)]
     assert rows(old, "SELECT *, plan_path FROM defect, run WHERE run.id = 'run-2'")
     assert rows(old, "PRAGMA foreign_key_check") == []
 
@@ -125,6 +129,7 @@ def test_the_run_keeps_what_a_replay_needs(tmp_path: Path) -> None:
     run = replace(
         run_info(),
         camera_spec="rtsp://10.0.0.2/line",
+        camera_in_effect=in_effect_text({"Width": 64, "Gain": nan, "ReverseX": True}),
         plan_path="/plans/gears.plan",
         recipe='{"name": "gears"}',
         shift="early",
@@ -134,14 +139,17 @@ def test_the_run_keeps_what_a_replay_needs(tmp_path: Path) -> None:
         log.write(inspection(1))
 
     query = (
-        "SELECT camera_spec, plan_path, shift, run.lot, recipe, plan.bundle_sha256, inspection.lot"
+        "SELECT camera_spec, camera_in_effect, plan_path, shift, run.lot, recipe,"
+        " plan.bundle_sha256, inspection.lot"
         " FROM inspection JOIN run ON run.id = run_id"
         " JOIN plan ON plan.sha256 = run.plan_sha256"
         " JOIN recipe_version ON recipe_version.sha256 = recipe_sha256"
     )
-    assert rows(path, query) == [
-        ("rtsp://10.0.0.2/line", "/plans/gears.plan", "early", "L7", run.recipe, "b" * 64, "L7")
-    ]
+    [(spec, in_effect, *others)] = rows(path, query)
+    assert spec == "rtsp://10.0.0.2/line"
+    assert json.loads(str(in_effect)) == {"Width": 64, "Gain": "nan", "ReverseX": True}
+    assert others == ["/plans/gears.plan", "early", "L7", run.recipe, "b" * 64, "L7"]
+    assert in_effect_text({}) is None
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from harvesters.core import Component2DImage, ImageAcquirer
 
 from engine.types import InputError, MissingError
 from inspector.camera import genicam, producers
-from inspector.camera.base import Frame, FrameFault
-from inspector.camera.features import Setting, set_feature
+from inspector.camera.base import Frame, FrameFault, Setting
+from inspector.camera.features import set_feature
 from inspector.camera.genicam import GenICamCamera
 from inspector.camera.producers import installed_producers, list_devices, shipped_producer
 

@@ -78,6 +78,20 @@ def test_software_triggers_only_a_camera_that_waits_for_it(lent: Registers) -> N
         camera.trigger()
 
 
+@pytest.mark.usefixtures("lent")
+def test_the_whole_trigger_is_read_back() -> None:
+    trigger = "&trigger=Line1&edge=falling&delay_us=100&debounce_us=50"
+    with genicam_camera(FAST + trigger) as camera:
+        said = camera.in_effect
+    assert {name: said[name] for name in ("TriggerMode", "TriggerSource", "TriggerActivation")} == {
+        "TriggerMode": "On",
+        "TriggerSource": "Line1",
+        "TriggerActivation": "FallingEdge",
+    }
+    assert (said["TriggerDelay"], said["LineMode"], said["LineDebouncerTime"]) == (100, "Input", 50)
+    assert (said["LineSelector"], said["Width"]) == ("Line1", 100)
+
+
 def test_a_camera_without_triggers_says_so() -> None:
     with (
         pytest.raises(InputError, match="camera 1 has no TriggerMode: it cannot wait"),

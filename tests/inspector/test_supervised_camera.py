@@ -1,5 +1,6 @@
 """A camera's process is killed, hangs, is unplugged: it is said at once, and comes back alone."""
 
+import json
 import os
 import signal
 import subprocess
@@ -17,10 +18,12 @@ import psutil
 import pytest
 
 from engine.types import InputError, MissingError
+from inspector.camera import process
 from inspector.camera.base import FrameFault
 from inspector.camera.keeper import Link, LinkChange
 from inspector.camera.simulated import SimulatedCamera
 from inspector.camera.supervised import SupervisedCamera
+from tests.inspector.child_parts import serve_described
 
 LINE = "sim:disc?size=64&fps=50"
 needs_stop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="Windows stops no process")
@@ -196,6 +199,42 @@ def test_a_picture_that_nobody_asked_for_is_passed_over_and_counted() -> None:
             time.sleep(0.02)
         assert shoot(5).fault is FrameFault.NO_FRAME
         assert camera.health_now().passed_over == 1
+
+
+def describe(file: Path, **described: object) -> None:
+    file.write_text(json.dumps(described), encoding="utf-8")
+
+
+def test_what_a_camera_says_of_its_settings_crosses_and_is_asked_anew_after_a_loss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "serve", serve_described)
+    file = tmp_path / "camera.json"
+    before = {"TriggerMode": "Off", "ExposureTime": 2000.5, "Width": 64, "ReverseX": True}
+    describe(file, in_effect=before)
+    told = Told()
+    camera = SupervisedCamera(str(file), tell=told)
+    assert camera.in_effect == {}
+    with camera:
+        assert camera.in_effect == before
+        frames = camera.frames()
+        next(frames)
+        describe(file, in_effect={"ExposureTime": 3000.0})
+        only_child().kill()
+        told.next(Link.LOST)
+        told.next(Link.OPEN)
+        assert camera.in_effect == {"ExposureTime": 3000.0}
+
+
+def test_a_simulated_camera_says_nothing_of_itself() -> None:
+    with SupervisedCamera(LINE) as camera:
+        assert camera.in_effect == {}
+
+
+@pytest.mark.camera
+def test_a_real_camera_says_what_it_was_set_to() -> None:
+    with SupervisedCamera("genicam:2@viky?Width=320&PixelFormat=Mono8") as camera:
+        assert (camera.in_effect["Width"], camera.in_effect["PixelFormat"]) == (320, "Mono8")
 
 
 def test_the_truth_crosses_with_its_mask() -> None:

@@ -36,8 +36,8 @@ def test_a_file_has_an_end_and_its_colours_are_rgb(video: Path) -> None:
 
 
 def test_what_it_makes_of_a_setting_is_read_back(video: Path) -> None:
-    with open_camera(f"video:{video}?width=64&height=48"):
-        pass
+    with open_camera(f"video:{video}?width=64&height=48") as camera:
+        assert camera.in_effect == {"width": 64, "height": 48, "fps": 25}
     wide = open_camera(f"video:{video}?width=640")
     with pytest.raises(InputError, match="made 64 of width=640: ask for that"), wide:
         pass
@@ -58,6 +58,9 @@ class GoesAway:
     def set(self, *_: float) -> bool:
         return True
 
+    def get(self, _: int) -> float:
+        return -1.0
+
     def grab(self) -> bool:
         self.left -= 1
         return self.left >= 0
@@ -74,6 +77,7 @@ def test_a_camera_that_goes_away_is_missed(monkeypatch: pytest.MonkeyPatch) -> N
     device = GoesAway(3, spoilt=1)
     monkeypatch.setattr("inspector.camera.video._opened", lambda _: device)
     with VideoCamera("0") as camera:
+        assert camera.in_effect == {}, "it knows nothing of itself"
         frames = camera.frames()
         assert [next(frames).fault for _ in range(3)] == [None, FrameFault.INCOMPLETE, None]
         with pytest.raises(MissingError, match="nothing more: check cable"):
