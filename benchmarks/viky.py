@@ -19,6 +19,7 @@ from queue import SimpleQueue
 from time import monotonic
 
 from inspector.camera.base import Frame, FrameFault
+from inspector.camera.genicam_options import LEAST_BUFFERS
 from inspector.camera.keeper import CameraHealth, Link, LinkChange
 from inspector.camera.supervised import SupervisedCamera
 
@@ -123,10 +124,11 @@ def _line(cells: tuple[object, ...]) -> str:
     return f"| {' | '.join(str(cell) for cell in cells)} |"
 
 
-def watch(serial: str, fps: float, seconds: float) -> Tally:
+def watch(serial: str, fps: float, seconds: float, buffers: int) -> Tally:
     """One camera for so long, from its first frame on; what arrived of it."""
     tally, latest = Tally(), monotonic() + seconds + PATIENCE_S
-    spec = f"genicam:{serial}@viky?AcquisitionFrameRate={fps:g}&Width=320&Height=240"
+    size = f"Width=320&Height=240&buffers={buffers}"
+    spec = f"genicam:{serial}@viky?AcquisitionFrameRate={fps:g}&{size}"
 
     def stopped() -> bool:
         return tally.is_over(seconds) or monotonic() > latest
@@ -142,16 +144,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--fps", type=float, default=30.0)
+    parser.add_argument("--buffers", type=int, default=LEAST_BUFFERS)
     asked = parser.parse_args()
     started = monotonic()
     with ThreadPoolExecutor(len(SERIALS)) as threads:
         running = {
-            serial: threads.submit(watch, serial, asked.fps, asked.minutes * 60)
+            serial: threads.submit(watch, serial, asked.fps, asked.minutes * 60, asked.buffers)
             for serial in SERIALS
         }
     tallies = {serial: future.result() for serial, future in running.items()}
     took_min = (monotonic() - started) / 60
-    print(f"{len(SERIALS)} cameras, {asked.fps:g} frames/s each, {took_min:.1f} min\n")
+    each = f"{asked.fps:g} frames/s and {asked.buffers} buffers each"
+    print(f"{len(SERIALS)} cameras, {each}, {took_min:.1f} min\n")
     print(_line(COLUMNS), _line(("---",) * len(COLUMNS)), sep="\n")
     for serial, tally in tallies.items():
         print(tally.row(serial))

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.types import InputError
+from inspector.camera.genicam_options import genicam_options
 from inspector.camera.open import split_spec
-from inspector.camera.trigger import OPTIONS, trigger_of
 from inspector.settings import read_settings
 
 
@@ -72,11 +72,10 @@ def _examined(spec: str, pattern: str | None) -> dict[str, Any]:
         raise InputError(f"A {scheme} camera has no features to compare: only genicam ones have.")
     from inspector.camera.requests import lacking, list_features
 
-    trigger = trigger_of(options)
-    asked = {name: value for name, value in options.items() if name not in OPTIONS}
+    asked = genicam_options(options)
     serial, _, producer = source.partition("@")
     with _features_of(serial, producer) as features:
-        lacks = tuple(lacking(features, serial, trigger, asked))
+        lacks = tuple(lacking(features, serial, asked.trigger, asked.features))
         listed = () if pattern is None else list_features(features, pattern)
     said: dict[str, Any] = {"camera": serial, "lacking": [asdict(one) for one in lacks]}
     return said if pattern is None else said | {"features": [asdict(one) for one in listed]}

@@ -41,6 +41,7 @@ from inspector.camera.features import (
     set_feature,
 )
 from inspector.camera.frame_ids import FrameIds
+from inspector.camera.genicam_options import LEAST_BUFFERS
 from inspector.camera.pixels import LAYOUTS, bytes_needed, check_format, to_rgb
 from inspector.camera.producers import answering, discovered, opened
 from inspector.camera.trigger import FREE, TriggerSettings
@@ -73,7 +74,7 @@ class GenICamCamera(Camera):
         trigger: TriggerSettings = FREE,
         settings: Mapping[str, Setting] = MappingProxyType({}),
         alive: Callable[[], None] = lambda: None,
-        buffers: int = 16,
+        buffers: int = LEAST_BUFFERS,
         silence_s: float = 5.0,
         clock: Callable[[], datetime] = UTC_NOW,
     ) -> None:

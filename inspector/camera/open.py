@@ -11,15 +11,14 @@ from urllib.parse import parse_qsl
 
 from engine.types import InputError
 from inspector.camera.base import Camera
-from inspector.camera.trigger import OPTIONS as TRIGGER_OPTIONS
-from inspector.camera.trigger import trigger_of
+from inspector.camera.genicam_options import genicam_options
 
 FORMS = (
     "sim:all or sim:PRODUCT,…[?seed=1&size=256&defect_rate=0.1&parts=200&lost=0.01&"
     "trigger=software&…]",
     "folder:PATH[?product=NAME&loop=true]",
     "genicam:SERIAL[@PRODUCER.cti][?trigger=Line1&edge=rising&delay_us=100&debounce_us=50"
-    "&FEATURE=VALUE&…]",
+    "&buffers=16&FEATURE=VALUE&…]",
     "video:NUMBER[?width=1280&height=720&fps=30]",
     "video:FILE or video:rtsp://…",
 )
@@ -32,10 +31,10 @@ def open_camera(spec: str, alive: Alive = lambda: None) -> Camera:
     """The camera that `spec` describes, not yet entered; :class:`InputError` says what is allowed.
 
     ``genicam:0@viky`` is a simulated camera of the producer that the genicam package ships. What
-    follows a ``?`` in a genicam spec is its trigger (free, software, or the name of a line) and
-    features of the camera, set in that order. `alive` is called by the thread that iterates the
-    frames, several times a second while a camera waits and is well; a folder never waits, and a
-    video waits in OpenCV.
+    follows a ``?`` in a genicam spec is its trigger (free, software, or the name of a line), how
+    many pictures its buffers hold, and features of the camera, set in that order. `alive` is called
+    by the thread that iterates the frames, several times a second while a camera waits and is well;
+    a folder never waits, and a video waits in OpenCV.
     """
     scheme, source, options = split_spec(spec)
     return _SOURCES[scheme](source, options, alive)
@@ -87,9 +86,15 @@ def _genicam(source: str, options: Mapping[str, str], alive: Alive) -> Camera:
 
     serial, _, producer = source.partition("@")
     file = producer_named(producer)
-    trigger = trigger_of(options)
-    features = {name: value for name, value in options.items() if name not in TRIGGER_OPTIONS}
-    return GenICamCamera(serial, file, trigger=trigger, settings=features, alive=alive)
+    asked = genicam_options(options)
+    return GenICamCamera(
+        serial,
+        file,
+        trigger=asked.trigger,
+        settings=asked.features,
+        alive=alive,
+        buffers=asked.buffers,
+    )
 
 
 def _video(source: str, options: Mapping[str, str], _: Alive) -> Camera:

@@ -126,6 +126,8 @@ def test_one_cameras_features() -> None:
     assert person.exit_code == 0
     assert "AcquisitionFrameRate" in person.stdout
     assert "The camera 1 has all that is asked of it." in person.stdout
+    code, said = ask("--camera", "genicam:1@viky?buffers=64&Width=200")
+    assert (code, said["lacking"]) == (0, []), "buffers are the station's, not the camera's"
 
 
 @pytest.mark.camera

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -47,6 +49,17 @@ def test_a_genicam_camera_with_its_features() -> None:
 
 
 @pytest.mark.camera
+def test_more_buffers_hold_more_pictures_while_nobody_fetches() -> None:
+    spec = "genicam:2@viky?Width=100&Height=100&AcquisitionFrameRate=200&buffers=64"
+    with open_camera(spec) as camera:
+        frames = camera.frames()
+        next(frames)
+        time.sleep(1.0)  # 200 pictures, if the machine gives the camera its time
+        ids = [frame.frame_id for frame in islice(frames, 63)]
+    assert ids == list(range(1, 64)), "none of them is lost"
+
+
+@pytest.mark.camera
 def test_a_producer_by_its_path(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"no GenTL producer at .*my\.cti"):
         open_camera(f"genicam:2@{tmp_path / 'my.cti'}").__enter__()
@@ -65,6 +78,9 @@ def test_a_producer_by_its_path(tmp_path: Path) -> None:
         ("folder:x?loop=often", "loop is true or false, not 'often'"),
         ("folder:x?loop", "not name=value"),
         ("genicam:0@viky?trigger=software&edge=rising", "belong to a hardware trigger"),
+        ("genicam:0@viky?buffers=15", r"buffers is a whole number from 16 to 256, not '15': each"),
+        ("genicam:0@viky?buffers=257", "not '257'"),
+        ("genicam:0@viky?buffers=many", "not 'many'"),
         ("genicam:0@viky?trigger=Line1&debounce_us=long", "debounce_us is a number, not 'long'"),
         ("video:0?speed=2", r"no option speed: it has width, height, fps\."),
         ("video:0?width=wide", "width is a number, not 'wide'"),
