@@ -84,10 +84,10 @@ class _Child:
         self._begun, self._closing = Event(), Event()
 
     def run(self) -> None:
+        Thread(target=self._listen, daemon=True).start()  # first: opening may take long, or hang
         with open_camera(self._spec, alive=self._beat) as camera, self._held:
             self._camera = camera
             _tell(self._said, _opened(camera))
-            Thread(target=self._listen, args=(camera,), daemon=True).start()
             try:
                 self._fetch(camera)
             except _ClosingError:
@@ -115,21 +115,22 @@ class _Child:
             values = {} if self._camera is None else self._camera.health()
             _tell(self._said, Beat(values))
 
-    def _listen(self, camera: Camera) -> None:
+    def _listen(self) -> None:
         """The station's commands, until it is gone."""
         with suppress(EOFError, OSError):
             while not isinstance(command := self._commands.recv(), Close):
-                self._obey(command, camera)
+                self._obey(command)
         self._closing.set()
         time.sleep(CLOSING_S)  # the process ends meanwhile, and this thread with it
         _end()
 
-    def _obey(self, command: Begin | Fire | Release, camera: Camera) -> None:
+    def _obey(self, command: Begin | Fire | Release) -> None:
         if isinstance(command, Begin):
             self._begun.set()
         elif isinstance(command, Fire):
+            assert self._camera is not None  # nobody fires one that has not said it is open
             try:
-                camera.trigger()
+                self._camera.trigger()
             except KnownError as error:  # one write each: the fetching thread may speak, too
                 _tell(self._said, Failed(type(error).__name__, str(error)))
                 _end()

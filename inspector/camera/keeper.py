@@ -6,7 +6,7 @@ growing pauses. Whoever waits for pictures only waits meanwhile.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain, repeat
@@ -138,18 +138,18 @@ class Keeper:
         self._drop()
         self._note(link=Link.CLOSED)
 
-    def open(self) -> Opened:
+    def open(self, stopped: Callable[[], bool] = lambda: False) -> Opened | None:
         """Start the process and wait until the camera is open.
 
-        :class:`engine.types.KnownError` where it cannot be opened; :class:`TimeoutError` where
-        this keeper was closed meanwhile.
+        None where ``stopped`` says so meanwhile, or this keeper is closed: the process has then two
+        seconds to let go of the camera. :class:`engine.types.KnownError` where it cannot be opened.
         """
-        process = CameraProcess(self._spec, clock=self._clock)
-        try:
-            opened = self._await_open(process)
-        except BaseException:
-            process.__exit__(None, None, None)
-            raise
+        with ExitStack() as unless_open:
+            process = unless_open.enter_context(CameraProcess(self._spec, clock=self._clock))
+            opened = self._await_open(process, stopped)
+            if opened is None:
+                return None
+            unless_open.pop_all()
         with self._lock:
             self._process, self._doubt = process, None
             self._in_effect = MappingProxyType(opened.in_effect)
@@ -202,12 +202,12 @@ class Keeper:
         with self._lock:
             self._health = replace(self._health, passed_over=self._health.passed_over + 1)
 
-    def _await_open(self, process: CameraProcess) -> Opened:
-        while not self._closing.is_set():
+    def _await_open(self, process: CameraProcess, stopped: Callable[[], bool]) -> Opened | None:
+        while not self._closing.is_set() and not stopped():
             message = process.hear(TURN_S, self._open_s)
             if isinstance(message, Opened):
                 return message
-        raise TimeoutError(f"The camera {self._spec} was closed while it opened.")
+        return None
 
     def _keep(self, opened: Opened) -> None:
         error: BaseException | None = None
@@ -294,15 +294,14 @@ class Keeper:
             if self._closing.wait(pause):
                 return
             try:
-                self.open()
+                opened = self.open()
             except KnownError as error:
                 self._note(sentence=str(error))
-            except TimeoutError:
-                return
-            else:
+                continue
+            if opened is not None:
                 self._begin()
                 self._tell(LinkChange(camera, Link.OPEN))
-                return
+            return
 
     def _begin(self) -> None:
         with self._lock:

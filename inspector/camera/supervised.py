@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
+from inspector.camera.address import without_password
 from inspector.camera.base import Camera, Frame, FrameFault, Setting
 from inspector.camera.keeper import TURN_S, CameraHealth, End, Item, Keeper, LinkChange, Picture
 from inspector.camera.messages import Opened
@@ -25,9 +26,11 @@ class SupervisedCamera(Camera):
     """The camera of ``spec`` (see :func:`inspector.camera.open.open_camera`), kept alive.
 
     ``tell`` hears of each loss and return at once, from a thread of the camera's own. ``stopped``
-    ends the frames, within a tenth of a second, also while no frame comes. ``silence_s``: a camera
-    without a frame or a sign of life for so long is lost (None: as long as cameras of its kind
-    need, see :class:`Camera`); ``open_s`` is what opening may take.
+    ends the frames, within a tenth of a second, also while no frame comes; it is asked by the
+    thread that iterates them. One that says so while that thread waits for the camera to open lets
+    go of it, within two seconds: the camera is then not open, and has no frames. ``silence_s``: a
+    camera without a frame or a sign of life for so long is lost (None: as long as cameras of its
+    kind need, see :class:`Camera`); ``open_s`` is what opening may take.
 
     The first opening raises what is wrong, for a person is there. Later ones are tried for ever,
     of a live camera; one that is not (a folder, a file) would begin anew, and raises instead.
@@ -44,7 +47,7 @@ class SupervisedCamera(Camera):
         open_s: float = 20.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.name, self.triggered, self.live = spec, False, True
+        self.name, self.triggered, self.live = without_password(spec), False, True
         self._stopped, self._clock = stopped, clock
         self._make = partial(Keeper, spec, tell, silence_s, open_s, clock)
         self._keeper = self._make()
@@ -75,7 +78,7 @@ class SupervisedCamera(Camera):
     def frames(self) -> Iterator[Frame]:
         """Frames until the camera ends or ``stopped`` says so. One loop at a time."""
         with self._kept() as keeper:
-            while not self._stopped():
+            while keeper is not None and not self._stopped():
                 with suppress(Empty):
                     picture = _taken(keeper.items, TURN_S)
                     if picture is None:
@@ -96,7 +99,7 @@ class SupervisedCamera(Camera):
 
         def shoot(patience_s: float) -> Frame:
             started = self._clock()
-            picture = self._shoot(keeper, started + patience_s)
+            picture = None if keeper is None else self._shoot(keeper, started + patience_s)
             frame = self._missing() if picture is None else self._received(picture)
             grab_ms = (self._clock() - started) * 1e3 - frame.queue_ms
             return replace(frame, grab_ms=grab_ms)
@@ -128,21 +131,25 @@ class SupervisedCamera(Camera):
         return None
 
     @contextmanager
-    def _kept(self) -> Iterator[Keeper]:
-        """The camera listened to, from its first frame on: opened anew for a second loop."""
-        if self._opened is None:
+    def _kept(self) -> Iterator[Keeper | None]:
+        """The camera listened to, from its first frame on: opened anew for a second loop. None
+        where it was stopped while it opened."""
+        if self._opened is None and not self._stopped():
             self._open()
         opened, self._opened = self._opened, None
-        assert opened is not None
+        if opened is None:
+            yield None
+            return
         with self._keeper as keeper:
             keeper.start(opened)
             yield keeper
 
     def _open(self) -> None:
         self._keeper = self._make()
-        self._opened = opened = self._keeper.open()
-        self.name, self.triggered = opened.name, opened.triggered
-        self.live, self.fires = opened.live, opened.fires
+        self._opened = opened = self._keeper.open(self._stopped)
+        if opened is not None:
+            self.name, self.triggered = opened.name, opened.triggered
+            self.live, self.fires = opened.live, opened.fires
 
     def _received(self, picture: Picture) -> Frame:
         """A folder's picture has not waited for the station: it was read ahead."""

@@ -3,16 +3,17 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Event, Thread, get_ident
 
 import psutil
 import pytest
@@ -139,6 +140,81 @@ def test_stop_ends_a_camera_that_gives_nothing() -> None:
     with SupervisedCamera("sim:disc?trigger=software", stopped=stop.is_set) as camera:
         Thread(target=lambda: (time.sleep(0.3), stop.set()), daemon=True).start()
         assert list(camera.frames()) == []
+
+
+def soon(stop: Event, since: Callable[[], object]) -> Thread:
+    """Somebody who presses Stop once that has returned."""
+    pressing = Thread(target=lambda: (since(), stop.set()), daemon=True)
+    pressing.start()
+    return pressing
+
+
+def test_stop_ends_a_camera_that_hangs_while_it_opens() -> None:
+    """At this address somebody takes the call and never says a word."""
+    stop = Event()
+    with socket.create_server(("127.0.0.1", 0)) as silent, ExitStack() as calls:
+        spec = f"video:rtsp://anna:secret@127.0.0.1:{silent.getsockname()[1]}/line"
+        soon(stop, lambda: calls.enter_context(silent.accept()[0]))
+        with SupervisedCamera(spec, stopped=stop.is_set) as camera:
+            assert stop.is_set()
+            assert children() == []
+            assert list(camera.frames()) == []
+            assert children() == [], "nor was it opened again"
+        assert "secret" not in camera.name
+
+
+def test_a_camera_whose_opening_is_stopped_is_let_go_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "serve", serve_described)
+    file, stop = tmp_path / "camera.json", Event()
+    describe(file, opening_s=0.5)
+    began = file.with_suffix(".opening")
+    soon(stop, lambda: gone_within(20, began.exists))
+    with SupervisedCamera(str(file), stopped=stop.is_set):
+        assert stop.is_set()
+        assert file.with_suffix(".let_go").exists()
+
+
+def test_a_second_loop_is_stopped_while_it_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "serve", serve_described)
+    file, stop = tmp_path / "camera.json", Event()
+    describe(file)
+    with SupervisedCamera(str(file), stopped=stop.is_set) as camera:
+        assert len(list(islice(camera.frames(), 2))) == 2
+        began = file.with_suffix(".opening")
+        began.unlink()
+        describe(file, opening_s=60.0)
+        soon(stop, lambda: gone_within(20, began.exists))
+        assert list(camera.frames()) == []
+        assert began.exists()
+
+
+def test_a_stopped_camera_is_not_opened_for_more_triggers() -> None:
+    stop = Event()
+    with SupervisedCamera("sim:disc?size=64&trigger=software", stopped=stop.is_set) as camera:
+        with camera.shooting() as shoot:
+            assert shoot(5).fault is None
+        stop.set()
+        with camera.shooting() as shoot:
+            assert shoot(5).fault is FrameFault.NO_FRAME
+            assert children() == []
+
+
+def test_only_the_thread_that_inspects_is_asked_whether_it_was_stopped() -> None:
+    """Its question is its sign of life; a camera that opens anew gives none for it."""
+    asked: set[int] = set()
+    told = Told()
+    with SupervisedCamera(LINE, tell=told, stopped=lambda: asked.add(get_ident())) as camera:
+        frames = camera.frames()
+        next(frames)
+        only_child().kill()
+        told.next(Link.LOST)
+        told.next(Link.OPEN)
+        next(frames)
+    assert asked == {get_ident()}
 
 
 def test_a_waiting_camera_shows_signs_of_life() -> None:
