@@ -267,9 +267,8 @@ class Keeper:
         """The camera lets go. What it took and nobody received, here or on its way, is counted."""
         with suppress(Empty):
             while True:
-                item = self.items.get_nowait()
-                if isinstance(item, Picture):
-                    self.pass_over(item)
+                if isinstance(self.items.get_nowait(), Picture):
+                    self._skip()
         for message in () if self._process is None else self._process.last_words():
             if isinstance(message, Left):
                 self._note(values=message.values)
