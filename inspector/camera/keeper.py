@@ -37,7 +37,8 @@ class Link(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkChange:
-    """A camera was lost, or is back; ``sentence`` says why it was lost."""
+    """A camera was lost, or is back; ``sentence`` says why it was lost, or which of its settings are
+    others than before."""
 
     camera: str
     link: Link
@@ -288,6 +289,7 @@ class Keeper:
         """Try for ever; returns open, or closing."""
         steady = self._clock() - self._opened_s > STEADY_S
         self._hurried = 0 if steady else self._hurried + 1
+        before = self.in_effect()
         pauses = PAUSES_S[min(self._hurried, len(PAUSES_S) - 1) :]
         for pause in chain(pauses, repeat(PAUSES_S[-1])):
             if self._closing.wait(pause):
@@ -299,7 +301,7 @@ class Keeper:
                 continue
             if opened is not None:
                 self._begin()
-                self._tell(LinkChange(camera, Link.OPEN))
+                self._tell(LinkChange(camera, Link.OPEN, changes(before, opened.in_effect)))
             return
 
     def _begin(self) -> None:
@@ -316,3 +318,12 @@ class Keeper:
     def _note(self, **changes: Any) -> None:
         with self._lock:
             self._health = replace(self._health, **changes)
+
+
+def changes(before: Mapping[str, Setting], now: Mapping[str, Setting]) -> str:
+    """In which settings a camera came back otherwise, in one sentence; "" where in none."""
+    names = [name for name in {**before, **now} if str(before.get(name)) != str(now.get(name))]
+    others = [
+        f"{name} is {now.get(name, 'gone')}, was {before.get(name, 'none')}" for name in names
+    ]
+    return f"It came back with other settings: {'; '.join(others)}." if others else ""

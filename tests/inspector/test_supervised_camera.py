@@ -1,59 +1,25 @@
 """A camera's process is killed, hangs, is unplugged: it is said at once, and comes back alone."""
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Event, Thread, get_ident
+from threading import Event, Thread
 
 import psutil
 import pytest
 
 from engine.types import InputError, MissingError
-from inspector.camera import process
 from inspector.camera.base import FrameFault
-from inspector.camera.keeper import Link, LinkChange
+from inspector.camera.keeper import Link
 from inspector.camera.simulated import SimulatedCamera
 from inspector.camera.supervised import SupervisedCamera
-from tests.inspector.child_parts import serve_described
+from tests.inspector.supervised_parts import LINE, Told, children, gone_within, only_child
 
-LINE = "sim:disc?size=64&fps=50"
 needs_stop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="Windows stops no process")
-
-
-@dataclass
-class Told:
-    """What the camera said of itself, and when."""
-
-    changes: SimpleQueue[tuple[float, LinkChange]] = field(default_factory=SimpleQueue)
-
-    def __call__(self, change: LinkChange) -> None:
-        self.changes.put((time.monotonic(), change))
-
-    def next(self, link: Link) -> tuple[float, LinkChange]:
-        when, change = self.changes.get(timeout=20)
-        assert change.link is link
-        return when, change
-
-
-def children() -> list[psutil.Process]:
-    """The camera processes of this test; the resource tracker is nobody's camera."""
-    mine = psutil.Process().children()
-    return [one for one in mine if "resource_tracker" not in " ".join(one.cmdline())]
-
-
-def only_child() -> psutil.Process:
-    (child,) = children()
-    return child
 
 
 def test_a_killed_process_is_told_and_replaced() -> None:
@@ -135,88 +101,6 @@ def test_what_is_wrong_at_first_is_raised(spec: str, kind: type[Exception], word
     assert children() == []
 
 
-def test_stop_ends_a_camera_that_gives_nothing() -> None:
-    stop = Event()
-    with SupervisedCamera("sim:disc?trigger=software", stopped=stop.is_set) as camera:
-        Thread(target=lambda: (time.sleep(0.3), stop.set()), daemon=True).start()
-        assert list(camera.frames()) == []
-
-
-def soon(stop: Event, since: Callable[[], object]) -> Thread:
-    """Somebody who presses Stop once that has returned."""
-    pressing = Thread(target=lambda: (since(), stop.set()), daemon=True)
-    pressing.start()
-    return pressing
-
-
-def test_stop_ends_a_camera_that_hangs_while_it_opens() -> None:
-    """At this address somebody takes the call and never says a word."""
-    stop = Event()
-    with socket.create_server(("127.0.0.1", 0)) as silent, ExitStack() as calls:
-        spec = f"video:rtsp://anna:secret@127.0.0.1:{silent.getsockname()[1]}/line"
-        soon(stop, lambda: calls.enter_context(silent.accept()[0]))
-        with SupervisedCamera(spec, stopped=stop.is_set) as camera:
-            assert stop.is_set()
-            assert children() == []
-            assert list(camera.frames()) == []
-            assert children() == [], "nor was it opened again"
-        assert "secret" not in camera.name
-
-
-def test_a_camera_whose_opening_is_stopped_is_let_go_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(process, "serve", serve_described)
-    file, stop = tmp_path / "camera.json", Event()
-    describe(file, opening_s=0.5)
-    began = file.with_suffix(".opening")
-    soon(stop, lambda: gone_within(20, began.exists))
-    with SupervisedCamera(str(file), stopped=stop.is_set):
-        assert stop.is_set()
-        assert file.with_suffix(".let_go").exists()
-
-
-def test_a_second_loop_is_stopped_while_it_opens(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(process, "serve", serve_described)
-    file, stop = tmp_path / "camera.json", Event()
-    describe(file)
-    with SupervisedCamera(str(file), stopped=stop.is_set) as camera:
-        assert len(list(islice(camera.frames(), 2))) == 2
-        began = file.with_suffix(".opening")
-        began.unlink()
-        describe(file, opening_s=60.0)
-        soon(stop, lambda: gone_within(20, began.exists))
-        assert list(camera.frames()) == []
-        assert began.exists()
-
-
-def test_a_stopped_camera_is_not_opened_for_more_triggers() -> None:
-    stop = Event()
-    with SupervisedCamera("sim:disc?size=64&trigger=software", stopped=stop.is_set) as camera:
-        with camera.shooting() as shoot:
-            assert shoot(5).fault is None
-        stop.set()
-        with camera.shooting() as shoot:
-            assert shoot(5).fault is FrameFault.NO_FRAME
-            assert children() == []
-
-
-def test_only_the_thread_that_inspects_is_asked_whether_it_was_stopped() -> None:
-    """Its question is its sign of life; a camera that opens anew gives none for it."""
-    asked: set[int] = set()
-    told = Told()
-    with SupervisedCamera(LINE, tell=told, stopped=lambda: asked.add(get_ident())) as camera:
-        frames = camera.frames()
-        next(frames)
-        only_child().kill()
-        told.next(Link.LOST)
-        told.next(Link.OPEN)
-        next(frames)
-    assert asked == {get_ident()}
-
-
 def test_a_waiting_camera_shows_signs_of_life() -> None:
     told, stop = Told(), Event()
     with SupervisedCamera(
@@ -235,82 +119,6 @@ def test_a_station_that_takes_nothing_loses_no_frame_of_a_camera_that_can_wait()
         time.sleep(1.5)  # the ring is full, and the process waits, alive
         ids = [first.frame_id, *(frame.frame_id for frame in frames)]
     assert ids == list(range(40))
-
-
-@pytest.mark.camera
-def test_every_id_is_accounted_for_where_the_station_is_slow() -> None:
-    """The ring and the camera's own buffers overflow, and the station leaves while they are full:
-    it received what it received; the rest is a gap, or was passed over."""
-    with SupervisedCamera("genicam:0@viky?AcquisitionFrameRate=200&Width=100&Height=100") as camera:
-        with closing(camera.frames()) as frames:
-            received = list(islice(frames, 5))
-            time.sleep(1.0)
-            received += islice(frames, 60)
-            assert gone_within(10, lambda: camera.health_now().frames == len(received) + 8)
-            time.sleep(0.3)
-        health = camera.health_now()
-    ids, own = ([f.frame_id for f in received], [int(f.source) for f in received])
-    assert ids == [one - own[0] for one in own]
-    gaps = ids[-1] + 1 - len(ids)
-    assert gaps > 20
-    assert health.lost == health.values["lost"] >= gaps
-    assert len(received) + health.passed_over == health.frames == health.values["frames"]
-    assert health.passed_over == 9, "a full ring, and the one for which it had no room"
-
-
-def test_a_camera_that_was_never_looped_over_has_nothing_to_account_for() -> None:
-    with SupervisedCamera(LINE) as camera:
-        pass
-    assert (camera.health_now().frames, camera.health_now().passed_over) == (0, 0)
-
-
-def test_a_picture_that_nobody_asked_for_is_passed_over_and_counted() -> None:
-    with (
-        SupervisedCamera("sim:disc?size=64&trigger=software") as camera,
-        camera.shooting() as shoot,
-    ):
-        assert shoot(5).fault is None
-        camera._keeper.fire()
-        while camera.health_now().frames < 2:
-            time.sleep(0.02)
-        assert shoot(5).fault is FrameFault.NO_FRAME
-        assert camera.health_now().passed_over == 1
-
-
-def describe(file: Path, **described: object) -> None:
-    file.write_text(json.dumps(described), encoding="utf-8")
-
-
-def test_what_a_camera_says_of_its_settings_crosses_and_is_asked_anew_after_a_loss(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(process, "serve", serve_described)
-    file = tmp_path / "camera.json"
-    before = {"TriggerMode": "Off", "ExposureTime": 2000.5, "Width": 64, "ReverseX": True}
-    describe(file, in_effect=before)
-    told = Told()
-    camera = SupervisedCamera(str(file), tell=told)
-    assert camera.in_effect == {}
-    with camera:
-        assert camera.in_effect == before
-        frames = camera.frames()
-        next(frames)
-        describe(file, in_effect={"ExposureTime": 3000.0})
-        only_child().kill()
-        told.next(Link.LOST)
-        told.next(Link.OPEN)
-        assert camera.in_effect == {"ExposureTime": 3000.0}
-
-
-def test_a_simulated_camera_says_nothing_of_itself() -> None:
-    with SupervisedCamera(LINE) as camera:
-        assert camera.in_effect == {}
-
-
-@pytest.mark.camera
-def test_a_real_camera_says_what_it_was_set_to() -> None:
-    with SupervisedCamera("genicam:2@viky?Width=320&PixelFormat=Mono8") as camera:
-        assert (camera.in_effect["Width"], camera.in_effect["PixelFormat"]) == (320, "Mono8")
 
 
 def test_the_truth_crosses_with_its_mask() -> None:
@@ -420,12 +228,3 @@ def test_a_killed_station_leaves_no_process_and_no_memory(tmp_path: Path) -> Non
     shared = Path("/dev/shm")
     if shared.is_dir():
         assert gone_within(5, lambda: not list(shared.glob(f"pmi-{station.pid}-*")))
-
-
-def gone_within(seconds: float, gone: Callable[[], bool]) -> bool:
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        if gone():
-            return True
-        time.sleep(0.05)
-    return gone()
