@@ -37,8 +37,8 @@ class Link(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkChange:
-    """A camera was lost, or is back; ``sentence`` says why it was lost, or which of its settings are
-    others than before."""
+    """A camera was lost, or is back; ``sentence`` says why it was lost, or which of its settings
+    are others than before."""
 
     camera: str
     link: Link

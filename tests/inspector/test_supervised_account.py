@@ -36,6 +36,20 @@ def test_every_id_is_accounted_for_where_the_station_is_slow() -> None:
     assert health.passed_over == 9, "a full ring, and the one for which it had no room"
 
 
+def test_a_picture_on_its_way_when_the_loop_is_left_is_counted() -> None:
+    with SupervisedCamera("sim:disc?size=64") as camera:
+        with closing(camera.frames()) as frames:
+            next(frames)
+            assert gone_within(10, lambda: camera.health_now().frames == 9)
+            keeper = camera._keeper
+            keeper._closing.set()
+            keeper._thread.join()  # nobody listens any more
+            next(frames)  # gives a slot back, into which the tenth goes
+            time.sleep(0.5)
+        health = camera.health_now()
+    assert (health.frames, health.passed_over) == (11, 9), "seven here, one on its way, one there"
+
+
 def test_a_camera_that_was_never_looped_over_has_nothing_to_account_for() -> None:
     with SupervisedCamera(LINE) as camera:
         pass
