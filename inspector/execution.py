@@ -118,7 +118,8 @@ class Execution:
         if change.link is Link.LOST:
             self._state.raise_error(ErrorCode.CAMERA_LOST, change.sentence)
         else:
-            self._state.resolve(ErrorCode.CAMERA_LOST, f"The camera {change.camera} is back.")
+            text = f"The camera {change.camera} is back. {change.sentence}".rstrip()
+            self._state.resolve(ErrorCode.CAMERA_LOST, text)
         self._round.show(self._state.standing)  # at once: no trigger may come meanwhile
 
     def _hand_over(self, standing: Standing, owner: Owner) -> None:

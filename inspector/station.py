@@ -5,7 +5,7 @@ say of themselves becomes the station's one state.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -18,10 +18,12 @@ from engine.manifest import PlanManifest
 from engine.plan import read_plan
 from engine.sealed import require_unsealed
 from inspector.camera.address import without_password
+from inspector.camera.base import Setting
 from inspector.camera.supervised import SupervisedCamera
 from inspector.db.forwarding import Forwarding
 from inspector.db.golden_checks import verify_and_keep
 from inspector.db.log import InspectionLog, RunInfo
+from inspector.db.run_info import in_effect_text
 from inspector.db.writer import Writer
 from inspector.execution import Execution
 from inspector.lock import alone_in
@@ -123,6 +125,8 @@ class StationSession:
             execution.ended_in_a_state(),
             self._opened(execution, control, run_id) as (detector, camera, writer),
         ):
+            if control.state is RunState.STOPPED:  # while the camera opened
+                return
             inspections = inspect(
                 parts(self.settings, self._round, camera, control, self._most, execution.hold),
                 detector,
@@ -133,7 +137,7 @@ class StationSession:
                 limits=FrameLimits(grab_deadline_ms=self.settings.grab_deadline_ms),
                 deadline_ms=self.settings.deadline_ms,
             )
-            info = self._run_info(run_id, camera.name, detector)
+            info = self._run_info(run_id, camera.name, detector, camera.in_effect)
             outbox = self.settings.site is not None
             log = InspectionLog(self.database, info, writer=writer, outbox=outbox)
             run(execution.executed(self._seen(inspections)), self._sinks(log, screen))
@@ -249,7 +253,13 @@ class StationSession:
         pictures = PictureSink.of(self.settings.out, self.settings.pictures)
         return (pictures, log, *self._round.sinks(), screen, self.counters)
 
-    def _run_info(self, run_id: str, camera: str, detector: Detector) -> RunInfo:
+    def _run_info(
+        self,
+        run_id: str,
+        camera: str,
+        detector: Detector,
+        in_effect: Mapping[str, Setting] = MappingProxyType({}),
+    ) -> RunInfo:
         """What the rows rest on: the plan that answers, not the one on disk at birth."""
         plan = detector.plan
         return RunInfo(
@@ -265,6 +275,7 @@ class StationSession:
             steps=plan.steps,
             program_version=version("promptmad-inspector"),
             camera_spec=without_password(self.settings.camera),
+            camera_in_effect=in_effect_text(in_effect),
             bundle_name=plan.bundle_name,
             plan_path=str(self.settings.plan.resolve()),
             recipe=self._recipe.model_dump_json(),

@@ -76,7 +76,7 @@ def test_a_triggered_camera_whose_count_broke_ends_the_run_after_its_frame_has_a
     frames = [frame(0), frame(MOST_LOST + 2)]
     with pytest.raises(InputError, match="its frame counter is broken"):
         judged.extend(inspect(frames, detector, RECIPE, triggered=True, new_id=numbered_ids()))
-    assert faults(judged) == [None, Reason.OUT_OF_ORDER]
+    assert [one.reason for one in judged] == [None, Reason.OUT_OF_ORDER]
 
 
 def test_a_free_running_camera_may_have_run_on_for_long() -> None:

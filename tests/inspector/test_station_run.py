@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -227,3 +228,33 @@ def test_a_service_manager_ends_a_station_in_good_order(tmp_path: Path) -> None:
         assert process.wait(20) == 130
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("SELECT ended_at IS NOT NULL FROM run").fetchall() == [(1,)]
+
+
+def test_a_stop_is_heard_while_a_camera_hangs_in_opening(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"video:rtsp://127.0.0.1:{silent.getsockname()[1]}/line"
+        session, control = StationSession(make_station(tmp_path, address)), Control()
+        control.start()
+        run = Thread(target=session.run, args=(control, NoScreen()), daemon=True)
+        run.start()
+        silent.settimeout(60)
+        called, _ = silent.accept()  # by the camera's process
+        with called:
+            control.stop()
+            run.join(10)
+            assert not run.is_alive()
+    assert session.state.standing.state is State.PREOPERATIONAL
+    assert not session.state.standing.errors
+    with closing(sqlite3.connect(session.database)) as connection:
+        assert connection.execute("SELECT * FROM run").fetchall() == []
+
+
+@pytest.mark.camera
+def test_a_run_records_what_its_camera_said_of_its_settings(tmp_path: Path) -> None:
+    session = StationSession(
+        make_station(tmp_path, "genicam:0@viky?AcquisitionFrameRate=20"), frames=2
+    )
+    go(session, NoScreen())
+    with closing(sqlite3.connect(session.database)) as connection:
+        ((said,),) = connection.execute("SELECT camera_in_effect FROM run").fetchall()
+    assert json.loads(said)["AcquisitionFrameRate"] == 20
