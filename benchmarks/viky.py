@@ -26,7 +26,8 @@ from inspector.camera.supervised import SupervisedCamera
 SERIALS = ("0", "1", "2")
 PATIENCE_S = 60.0  # beyond the time asked for, a camera that gives nothing is left
 COLUMNS = (
-    *("camera", "ids", "received", "incomplete", "lost (gaps)", "at the end", "longest wait"),
+    *("camera", "ids", "received", "incomplete", "lost (gaps)", "of them dropped by us"),
+    *("at the end", "longest wait"),
     *("in the ring", "accounted for"),
 )
 
@@ -90,8 +91,8 @@ class Tally:
         checks = {
             "all ids": (self.received + self.lost + health.passed_over + after, self.ids),
             "frames, the keeper's": (health.frames, self.received + health.passed_over),
-            "frames, the process's": (process["frames"], health.frames),
-            "lost, the keeper's": (health.lost, process["lost"]),
+            "frames, the process's": (process["frames"], health.frames + process["dropped"]),
+            "lost, the keeper's": (health.lost, process["lost"] + process["dropped"]),
             "incomplete, the keeper's": (health.incomplete, process["incomplete"]),
             "ids, the camera's own": self.own[::-1],
             "restarts of the camera's count": (process["restarts"], 0),
@@ -112,6 +113,7 @@ class Tally:
             f"{self.received - self.faults.total()}" + (f" + {spoilt} spoilt" if spoilt else ""),
             self.faults[FrameFault.INCOMPLETE],
             f"{self.lost} ({self.gaps})",
+            int(self.health.values.get("dropped", 0)),
             self.health.passed_over + self.health.lost - self.lost,
             f"{self.longest_s * 1e3:.0f} ms",
             f"{self.in_ring_ms:.0f} ms",

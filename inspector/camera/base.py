@@ -94,6 +94,8 @@ class Camera(Protocol):
     """True where one frame belongs to one part, so that a lost frame is a part not seen."""
     live: bool
     """True where what is not fetched goes by: such a camera, lost, is worth waiting for."""
+    queues: bool = False
+    """True where pictures wait inside it until they are fetched, and nobody knows for how long."""
     fires: bool = False
     """True where a frame comes for each :meth:`trigger` and for nothing else."""
     silence_s: float = 1.5

@@ -9,7 +9,7 @@ import signal
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
 from threading import Condition, Event, Thread
@@ -38,6 +38,9 @@ from inspector.camera.open import open_camera
 from inspector.camera.ring import Ring, room_for
 
 SLOTS: Final = 8
+MOST_SLOTS: Final = 24
+ROOM_BYTES: Final = 48 * 2**20
+"""For more slots than the least: the shared memory of a container is often 64 MB."""
 BEAT_S: Final = 0.25
 CLOSING_S: Final = 2.0
 """What letting go of a camera may take before the process ends without it."""
@@ -78,7 +81,8 @@ class _Child:
         self._said, self._commands = said, commands
         self._beaten = 0.0
         self._camera: Camera | None = None
-        self._in_hand: Frame | None = None
+        self._in_hand: Frame | None = None  # fetched, and not handed over
+        self._dropped = 0
         self._slots: _Slots | None = None
         self._held = ExitStack()
         self._begun, self._closing = Event(), Event()
@@ -92,12 +96,12 @@ class _Child:
                 self._fetch(camera)
             except _ClosingError:
                 with suppress(OSError):  # a station that is gone needs no counts; we let go first
-                    self._said.send(Left(camera.health(), self._in_hand))
+                    self._said.send(Left(self._values(), self._in_hand))
 
     def _fetch(self, camera: Camera) -> None:
         self._wait_for(self._begun)
         for number, frame in enumerate(camera.frames(), start=1):
-            self._hand_over(number, frame)
+            self._hand_over(number, frame, camera.queues)
         _tell(self._said, Ended())
         self._wait_for(self._closing)  # the last pictures lie in memory of this process
 
@@ -112,8 +116,12 @@ class _Child:
         now = time.monotonic()
         if now - self._beaten >= BEAT_S:
             self._beaten = now
-            values = {} if self._camera is None else self._camera.health()
-            _tell(self._said, Beat(values))
+            _tell(self._said, Beat(self._values()))
+
+    def _values(self) -> Mapping[str, float]:
+        if self._camera is None:
+            return {}
+        return {**self._camera.health(), "dropped": self._dropped}
 
     def _listen(self) -> None:
         """The station's commands, until it is gone."""
@@ -137,20 +145,27 @@ class _Child:
         elif self._slots is not None:
             self._slots.release(command)
 
-    def _hand_over(self, number: int, frame: Frame) -> None:
-        told = self._in_hand = without_arrays(frame)
+    def _hand_over(self, number: int, frame: Frame, queues: bool) -> None:
+        """A camera that queues is never kept waiting, or what it gives next would be older than
+        anybody knows: with every slot taken its picture is dropped, and its id is a gap."""
+        self._dropped += self._in_hand is not None
+        sent_s, told = time.monotonic(), without_arrays(frame)
+        self._in_hand = told
         self._beat()
         arrays = arrays_of(frame)
         if self._slots is None or room_for(arrays.values()) > self._slots.ring.slot_bytes:
-            self._slots = self._make_ring(room_for(arrays.values()), number)
-        slot = self._slots.take(self._beat)
+            self._slots = self._make_ring(room_for(arrays.values()), number, queues)
+        slot = self._slots.take_now() if queues else self._slots.take(self._beat)
+        if slot is None:
+            return
         layouts = self._slots.ring.write(slot, number, arrays.values())
         named = dict(zip(arrays, layouts, strict=True))
-        _tell(self._said, Taken(told, slot, number, named, time.monotonic()))
+        _tell(self._said, Taken(told, slot, number, named, sent_s))
         self._in_hand = None
 
-    def _make_ring(self, slot_bytes: int, number: int) -> "_Slots":
-        ring = Ring.create(f"{self._ring_name}-{number}", SLOTS, slot_bytes)
+    def _make_ring(self, slot_bytes: int, number: int, queues: bool) -> "_Slots":
+        slots = max(SLOTS, min(MOST_SLOTS, ROOM_BYTES // slot_bytes)) if queues else SLOTS
+        ring = Ring.create(f"{self._ring_name}-{number}", slots, slot_bytes)
         self._held.enter_context(ring)
         _tell(self._said, RingMade(ring.name, ring.slots, ring.slot_bytes))
         return _Slots(ring)
@@ -162,8 +177,7 @@ def _opened(camera: Camera) -> Opened:
 
 
 class _Slots:
-    """Which slots of a ring may be filled. Where none may, the camera's own buffers fill up, and
-    what it then drops shows as a gap in its ids."""
+    """Which slots of a ring may be filled."""
 
     def __init__(self, ring: Ring) -> None:
         self.ring = ring
@@ -175,6 +189,11 @@ class _Slots:
             if given_back.ring == self.ring.name:
                 self._free.append(given_back.slot)
                 self._changed.notify()
+
+    def take_now(self) -> int | None:
+        """A free slot, or None."""
+        with self._changed:
+            return self._free.popleft() if self._free else None
 
     def take(self, beat: Callable[[], None]) -> int:
         """A free slot, however long the station takes."""

@@ -80,7 +80,7 @@ class GenICamCamera(Camera):
     ) -> None:
         self.name = f"genicam:{serial}"
         self.triggered = False
-        self.live = True
+        self.live = self.queues = True
         self._serial = serial
         self._producer = producer
         self._trigger = trigger

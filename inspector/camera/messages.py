@@ -38,7 +38,8 @@ class RingMade:
 class Taken:
     """A frame whose arrays lie in a slot, by name: "image", and "mask" of a known truth.
 
-    ``sent_s`` is :func:`time.monotonic`, which all processes of a machine share.
+    ``sent_s`` is when it was fetched, of :func:`time.monotonic`, which all processes of a machine
+    share.
     """
 
     frame: Frame

@@ -49,7 +49,7 @@ class VideoCamera(Camera):
         clock: Callable[[], datetime] = UTC_NOW,
     ) -> None:
         self.name = f"video:{without_password(source)}"
-        self.live = not Path(source).is_file()
+        self.live = self.queues = not Path(source).is_file()
         self._source = source
         self._settings = settings
         self._clock = clock
