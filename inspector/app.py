@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 import typer
 
 from engine.types import MissingError
+from inspector.db.accounts import Accounts
 from inspector.db.errors import explained
 from inspector.db.history import History
 from inspector.db.log import writing
@@ -96,7 +97,8 @@ def run_windowed(session: StationSession) -> int:
     with ExitStack() as stack:
         _make_database(session.database)
         history = stack.enter_context(History(session.database))
-        return run_window(session, history, pictures=session.settings.out)
+        people = stack.enter_context(Accounts(session.database))
+        return run_window(session, history, pictures=session.settings.out, people=people)
 
 
 def _make_database(path: Path) -> None:

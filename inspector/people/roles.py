@@ -56,6 +56,10 @@ ALLOWED: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
 )
 
 
+UNNAMED: Final = "operator"
+"""Who acts at a station that has no accounts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who logged in."""

@@ -24,6 +24,7 @@ class Mark(Enum):
     PAUSE = auto()
     STOP = auto()
     DOT = auto()
+    PERSON = auto()
 
 
 OF_VERDICT: Final[Mapping[Verdict, Mark]] = {
@@ -106,6 +107,12 @@ def _dot(painter: QPainter, ink: QColor) -> None:
     painter.drawEllipse(QPointF(), 30, 30)
 
 
+def _person(painter: QPainter, ink: QColor) -> None:
+    _filled(painter, ink)
+    painter.drawEllipse(QPointF(0, -22), 20, 20)
+    painter.drawChord(QRectF(-38, 6, 76, 76), 0, 180 * 16)
+
+
 _SHAPES: Final[Mapping[Mark, Callable[[QPainter, QColor], None]]] = {
     Mark.TICK: _tick,
     Mark.CROSS: _cross,
@@ -115,4 +122,5 @@ _SHAPES: Final[Mapping[Mark, Callable[[QPainter, QColor], None]]] = {
     Mark.PAUSE: _pause,
     Mark.STOP: _stop,
     Mark.DOT: _dot,
+    Mark.PERSON: _person,
 }

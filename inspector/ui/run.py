@@ -20,6 +20,7 @@ from inspector.ui.mailbox import Mailbox
 from inspector.ui.screen import ScreenState
 from inspector.ui.screen_sink import ScreenSink
 from inspector.ui.session import Session
+from inspector.ui.sign_in import People
 from inspector.ui.window import StationWindow
 from inspector.ui.worker import Worker
 
@@ -27,17 +28,22 @@ USUAL: Final = (1280, 800)
 
 
 def run_window(
-    session: Session, history: HistorySource, *, pictures: Path, start: bool = True
+    session: Session,
+    history: HistorySource,
+    *,
+    pictures: Path,
+    people: People | None = None,
+    start: bool = True,
 ) -> int:
     """Show the station's window until a person closes it; Qt's exit status.
 
-    ``history`` must stay open that long; ``pictures`` is the folder its picture paths start from,
-    the database's. ``start``: begin at once, without a press on Start. What the session raised,
+    ``history`` and ``people`` must stay open that long; ``pictures`` is the folder its picture
+    paths start from, the database's. ``start``: begin at once, without a press on Start. What the session raised,
     or what failed in the window itself, is raised here once the window has closed and the worker
     has ended.
     """
     app = QApplication.instance() or QApplication(sys.argv[:1])
-    window, worker = open_window(session, history, pictures=pictures)
+    window, worker = open_window(session, history, pictures=pictures, people=people)
     if start:
         worker.start()
     with _deleted_here(window), _closed_by_interrupt(window), _ended_by_crash(window):
@@ -49,13 +55,23 @@ def run_window(
 
 
 def open_window(
-    session: Session, history: HistorySource, *, pictures: Path
+    session: Session,
+    history: HistorySource,
+    *,
+    pictures: Path,
+    people: People | None = None,
 ) -> tuple[StationWindow, Worker]:
     """The window, shown, and the worker it controls, not yet started. Needs a QApplication."""
     mailbox: Mailbox[ScreenState] = Mailbox()
     worker = Worker(session, ScreenSink(mailbox, long_edge_px=_longest_useful_edge()))
     window = StationWindow(
-        worker, mailbox, history, title=session.title, pictures=pictures, status=session.status
+        worker,
+        mailbox,
+        history,
+        title=session.title,
+        pictures=pictures,
+        people=people,
+        status=session.status,
     )
     window.resize(*USUAL)
     window.show()

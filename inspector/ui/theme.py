@@ -98,6 +98,7 @@ def style_sheet(scale: Scale) -> str:
 QWidget {{ color: {INK}; font-size: {scale.mm(BODY_MM)}px; }}
 QMainWindow, QWidget#page {{ background: {CANVAS}; }}
 QFrame#panel {{ background: {PANEL}; border: 1px solid {LINE}; border-radius: {scale.mm(1.2)}px; }}
+QFrame#card {{ background: {PANEL}; border: 2px solid {ACCENT}; border-radius: {scale.mm(1.2)}px; }}
 QWidget#bar {{ background: {PANEL}; border-bottom: 1px solid {LINE}; }}
 QWidget#strip {{ background: {PANEL}; border-top: 1px solid {LINE}; }}
 QLabel#title {{ font-size: {scale.mm(HEADING_MM)}px; font-weight: 600; }}
@@ -129,11 +130,12 @@ QPushButton:disabled {{ background: {PANEL}; color: {INK_OFF}; }}
 
 def _inputs(scale: Scale) -> str:
     return f"""
-QComboBox, QDateTimeEdit {{
+QComboBox, QDateTimeEdit, QLineEdit#field {{
   background: {RAISED}; border: 1px solid {LINE}; border-radius: {scale.mm(1)}px;
   min-height: {scale.touch - 2}px; padding: 0 {scale.mm(2.5)}px;
 }}
-QComboBox:focus, QDateTimeEdit:focus {{ border: 2px solid {FOCUS}; }}
+QComboBox:focus, QDateTimeEdit:focus, QLineEdit#field:focus {{ border: 2px solid {FOCUS}; }}
+QLineEdit#field:disabled {{ background: {PANEL}; color: {INK_OFF}; }}
 QComboBox::drop-down, QDateTimeEdit::drop-down {{ border: 0; width: {scale.mm(8)}px; }}
 QComboBox::down-arrow, QDateTimeEdit::down-arrow {{ image: none; }}
 QComboBox QAbstractItemView {{ background: {RAISED}; selection-background-color: {ACCENT};

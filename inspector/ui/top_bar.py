@@ -1,4 +1,4 @@
-"""The head of the window: whose station, does it run, which page, what time is it."""
+"""The head of the window: whose station, which page, does it run, what time is it, who is there."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,6 +12,7 @@ from inspector.ui import theme
 from inspector.ui.hold import Hold
 from inspector.ui.marks import Mark
 from inspector.ui.theme import Scale
+from inspector.ui.who import Who
 from inspector.ui.widgets import Shape, label, named, toggle
 from inspector.ui.worker import LineState
 
@@ -43,6 +44,7 @@ class TopBar(QWidget):
         self._shape = Shape(Mark.WAITING, scale.mm(5))
         self._state = label(role="title")
         self._clock = label(role="title")
+        self.who = Who(scale)
         row = QHBoxLayout(self)
         row.setContentsMargins(scale.mm(3), scale.mm(1.4), scale.mm(3), scale.mm(1.4))
         row.setSpacing(scale.mm(2))
@@ -55,6 +57,8 @@ class TopBar(QWidget):
             row.addWidget(widget)
         row.addSpacing(scale.mm(4))
         row.addWidget(self._clock)
+        row.addSpacing(scale.mm(4))
+        row.addWidget(self.who)
         self.show_state(LineState.IDLE)
 
     @property

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from inspector.pipeline.station_state import Standing
@@ -25,6 +25,7 @@ from inspector.ui.mailbox import Mailbox
 from inspector.ui.notice import Notice
 from inspector.ui.screen import ScreenState
 from inspector.ui.session import Health, StatusItem
+from inspector.ui.sign_in import People, SignIn
 from inspector.ui.status_strip import StatusStrip
 from inspector.ui.theme import Scale
 from inspector.ui.top_bar import TopBar
@@ -44,7 +45,8 @@ class StationWindow(QMainWindow):
 
     ``pictures`` is the folder that the history's picture paths start from; ``status`` is called
     on a background thread; ``timer`` gives seconds, monotonic; a verdict older than ``stale_s``
-    gives way to "waiting", so that no old OK stands for a part not seen.
+    gives way to "waiting", so that no old OK stands for a part not seen. Where ``people`` knows
+    accounts, one signs in.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class StationWindow(QMainWindow):
         *,
         title: str,
         pictures: Path,
+        people: People | None = None,
         status: Callable[[], Sequence[StatusItem]] | None = None,
         scale: Scale | None = None,
         stale_s: float = STALE_S,
@@ -75,7 +78,8 @@ class StationWindow(QMainWindow):
         self.live = LivePage(scale)
         self.history = HistoryView(history, pictures, scale)
         self.strip = StatusStrip(scale)
-        self._pages = QStackedWidget()
+        self._pages, self._body = QStackedWidget(), QWidget()
+        self.people = SignIn(people, self.bar.who, self._body, scale, timer)
         self.setWindowTitle(title)
         self.setStyleSheet(theme.style_sheet(scale))
         self.setMinimumSize(*SMALLEST)
@@ -88,6 +92,7 @@ class StationWindow(QMainWindow):
         if letter is not None:
             self._latest, self._latest_at = letter, self._timer()
             self.live.show_state(letter)
+        self.people.poll()
         self._show_line()
         if self._closing_since is not None and self._may_close():
             self.close()
@@ -95,6 +100,7 @@ class StationWindow(QMainWindow):
     def poll_status(self) -> None:
         """Ask for the facts of the strip, off this thread."""
         self.bar.show_time(datetime.now(UTC))
+        self.people.ask()
         if self._status is not None and not self._asking:
             self._asking = True
             self._background.run(self._status, self._show_status, self._status_failed)
@@ -109,8 +115,12 @@ class StationWindow(QMainWindow):
         self._polling.stop()
         self._polling_status.stop()
         self._background.close()
+        self.people.close()
         self.history.close_background()
         event.accept()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.people.lay_over(self._body.rect())
 
     def _may_close(self) -> bool:
         """Whether the session has ended, or has had :data:`CLOSE_LIMIT_S` to do so."""
@@ -186,9 +196,8 @@ class StationWindow(QMainWindow):
         self._pages.setCurrentIndex(page)
 
     def _lay_out(self) -> None:
-        body = QWidget()
-        named(body, "page")
-        column = QVBoxLayout(body)
+        named(self._body, "page")
+        column = QVBoxLayout(self._body)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         self._pages.addWidget(self.live)
@@ -197,4 +206,4 @@ class StationWindow(QMainWindow):
         column.addWidget(self.notice)
         column.addWidget(self._pages, stretch=1)
         column.addWidget(self.strip)
-        self.setCentralWidget(body)
+        self.setCentralWidget(self._body)

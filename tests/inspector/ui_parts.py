@@ -108,6 +108,17 @@ def write_database(path: Path, parts: Sequence[Inspection]) -> None:
             log.write(one)
 
 
+def sign_in(qtbot: QtBot, window: StationWindow, name: str, password: str) -> None:
+    """Open the card where it is not, fill it in and give it off; the answer comes later."""
+    card = window.people.card
+    if not card.isVisible():
+        window.bar.who.button.click()
+    card.name.clear()
+    qtbot.keyClicks(card.name, name)
+    qtbot.keyClicks(card.password, password)
+    card.enter.click()
+
+
 @contextmanager
 def opened_window(
     qtbot: QtBot, folder: Path, session: ScriptedSession, **options: object
