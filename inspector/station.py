@@ -28,6 +28,7 @@ from inspector.db.writer import Writer
 from inspector.execution import Execution
 from inspector.lock import alone_in
 from inspector.parts import parts
+from inspector.people.roles import UNNAMED
 from inspector.pipeline.control import Control, RunState
 from inspector.pipeline.counters import Counters
 from inspector.pipeline.event_queue import EventQueue
@@ -243,10 +244,10 @@ class StationSession:
                 self._last_picture = self._clock()
             yield inspection
 
-    def acknowledge(self) -> None:
-        """A person has seen what went wrong; the next start looks anew whether it has gone."""
+    def acknowledge(self, person: str = UNNAMED) -> None:
+        """``person`` has seen what went wrong; the next start looks anew whether it has gone."""
         self.state.resolve(ErrorCode.DATABASE_REFUSED, "The database is opened anew at the start.")
-        self.state.confirm_all("operator")
+        self.state.confirm_all(person)
 
     def _sinks(self, log: InspectionLog, screen: Sink) -> Sequence[Sink]:
         """In the order of the promise: pictures, row, line, screen; the counters see it all."""

@@ -4,6 +4,7 @@ An error stays in the list until its cause has gone and a person has acknowledge
 missing for Ready is listed item by item, but not while a run is opening: then everything is.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -71,6 +72,13 @@ def entries(standing: Standing, failure: str | None, *, running: bool) -> tuple[
         for check in (standing.missing if missed else ())
     ]
     return tuple(sorted([*errors, *ended, *missing], key=lambda entry: not entry.holds))
+
+
+def have_new(now: Sequence[Entry], seen: Sequence[Entry]) -> bool:
+    """Whether something is to be acknowledged ``now`` that was not among what was ``seen``; that a
+    cause has gone meanwhile is nothing new."""
+    known = {(entry.what, entry.sentence) for entry in seen}
+    return any((entry.what, entry.sentence) not in known for entry in now if not entry.seen)
 
 
 def _of_error(error: LatchedError) -> Entry:

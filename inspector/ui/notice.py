@@ -34,7 +34,8 @@ class Notice(QFrame):
         self._rows: list[_Row] = []
         self._column = QVBoxLayout()
         self._column.setSpacing(scale.mm(1.6))
-        self.button = QPushButton(f"Acknowledge  {KEY}")
+        self.button = QPushButton()
+        self.ask_for_name(False)
         self.button.clicked.connect(self.acknowledged)
         QShortcut(QKeySequence(KEY), self, self.button.animateClick)
         band = QHBoxLayout(self)
@@ -44,6 +45,11 @@ class Notice(QFrame):
         band.addLayout(self._column, stretch=1)
         band.addWidget(self.button)
         self.hide()
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What is said, also what is counted only."""
+        return self._entries
 
     @property
     def texts(self) -> list[str]:
@@ -67,6 +73,10 @@ class Notice(QFrame):
         self._fill(_shortened(self._entries), tone)
         self.button.setVisible(not all(entry.seen for entry in entries))
         self.setVisible(bool(entries))
+
+    def ask_for_name(self, first: bool) -> None:
+        """Say on the button whether one has to sign in first."""
+        self.button.setText(f"{'Sign in and acknowledge' if first else 'Acknowledge'}  {KEY}")
 
     def _fill(self, entries: Sequence[Entry], tone: Tone) -> None:
         while len(self._rows) < len(entries):

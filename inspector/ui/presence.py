@@ -34,6 +34,11 @@ class Presence:
         """Who is signed in."""
         return None if self._session is None else self._session.person
 
+    @property
+    def timed(self) -> bool:
+        """Whether it matters that the person does something."""
+        return self.person is not None and self.person.role in IDLE_S
+
     def sign_in(self, person: Person) -> None:
         """From now on it is this one, whoever it was before."""
         self._session, self.note = Session(person, self._timer), ""

@@ -37,10 +37,10 @@ def run_window(
 ) -> int:
     """Show the station's window until a person closes it; Qt's exit status.
 
-    ``history`` and ``people`` must stay open that long; ``pictures`` is the folder its picture
-    paths start from, the database's. ``start``: begin at once, without a press on Start. What the session raised,
-    or what failed in the window itself, is raised here once the window has closed and the worker
-    has ended.
+    ``history`` and ``people`` must stay open that long; ``pictures`` is the folder that picture
+    paths start from, the database's. ``start``: begin at once, without a press on Start. What the
+    session raised, or what failed in the window itself, is raised here once the window has closed
+    and the worker has ended.
     """
     app = QApplication.instance() or QApplication(sys.argv[:1])
     window, worker = open_window(session, history, pictures=pictures, people=people)

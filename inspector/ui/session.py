@@ -60,6 +60,6 @@ class Session(Protocol):
         in the GUI's thread: it returns at once."""
         ...
 
-    def acknowledge(self) -> None:
-        """The person at the line has read what went wrong: errors that wait for it may go."""
+    def acknowledge(self, person: str) -> None:
+        """``person``, by name, has read what went wrong: errors that wait for it may go."""
         ...

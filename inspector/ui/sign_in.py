@@ -82,7 +82,7 @@ class SignIn:
     def poll(self) -> None:
         """Sign out whoever is idle for too long, and show who is there."""
         self._presence.look()
-        self._activity.watch(self._presence.person is not None)
+        self._activity.watch(self._presence.timed)
         self._who.setVisible(self._presence.guarded)
         self._who.show_person(self._presence.person, self._presence.note)
 

@@ -7,7 +7,6 @@ from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from inspector.ui import theme
 from inspector.ui.marks import Mark
 from inspector.ui.theme import Scale
 from inspector.ui.widgets import Shape, label
@@ -25,7 +24,7 @@ class SignInCard(QFrame):
         super().__init__(parent)
         self.setObjectName("card")
         self.setFixedWidth(scale.mm(WIDTH_MM))
-        self._gap, self._over = scale.mm(3), parent.rect()
+        self._ground, self._over, self._gap = parent, parent.rect(), scale.mm(3)
         self._purpose = label(role="title", wrap=True)
         self.name, self.password = _field(), _field()
         self.password.setEchoMode(QLineEdit.EchoMode.Password)
@@ -66,7 +65,7 @@ class SignInCard(QFrame):
         """Put it away, with all that was typed."""
         self.password.clear()
         self.hide()
-        self.parentWidget().setFocus()
+        self._ground.setFocus()
 
     def lay_over(self, part: QRect) -> None:
         """To the left and in the middle of a part of the parent."""

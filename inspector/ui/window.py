@@ -15,11 +15,12 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from inspector.people.roles import Permission
 from inspector.pipeline.station_state import Standing
 from inspector.ui import theme
 from inspector.ui.background import Background
 from inspector.ui.history_view import HistorySource, HistoryView
-from inspector.ui.hold import Hold, entries, hold_in_words, hold_of
+from inspector.ui.hold import Hold, entries, have_new, hold_in_words, hold_of
 from inspector.ui.live_page import LivePage
 from inspector.ui.mailbox import Mailbox
 from inspector.ui.notice import Notice
@@ -93,6 +94,7 @@ class StationWindow(QMainWindow):
             self._latest, self._latest_at = letter, self._timer()
             self.live.show_state(letter)
         self.people.poll()
+        self.notice.ask_for_name(self.people.wanted)
         self._show_line()
         if self._closing_since is not None and self._may_close():
             self.close()
@@ -150,6 +152,18 @@ class StationWindow(QMainWindow):
             resuming=state is LineState.PAUSED,
         )
 
+    def _acknowledge(self) -> None:
+        """By the name of whoever is there; what comes while he signs in he has not seen yet."""
+        seen = self.notice.entries
+
+        def acknowledge(person: str) -> None:
+            if have_new(self.notice.entries, seen):
+                self.people.say("something new has happened, read it first.")
+            else:
+                self._control.acknowledge(person)
+
+        self.people.act(Permission.ACKNOWLEDGE, "Sign in to acknowledge", acknowledge)
+
     def _standing_now(self) -> Standing:
         """As the session says; where it has changed, the strip is asked for again at once."""
         standing = self._control.standing
@@ -177,7 +191,7 @@ class StationWindow(QMainWindow):
         controls.start_asked.connect(self._control.start)
         controls.pause_asked.connect(self._control.pause)
         controls.stop_asked.connect(self._control.stop)
-        self.notice.acknowledged.connect(self._control.acknowledge)
+        self.notice.acknowledged.connect(self._acknowledge)
         self.bar.page_asked.connect(self.turn_to)
         self._polling = self._every(POLL_MS, self.poll)
         self._polling_status = self._every(STATUS_MS, self.poll_status)

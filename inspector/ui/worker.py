@@ -107,11 +107,11 @@ class Worker:
         if self._move(LineState.STOPPING, LineState.RUNNING, LineState.PAUSED):
             self._control.stop()
 
-    def acknowledge(self) -> None:
-        """The person has read the failure, and what else the session has latched."""
+    def acknowledge(self, person: str) -> None:
+        """``person`` has read the failure, and what else the session has latched."""
         with self._lock:
             self._failure = None
-        self._session.acknowledge()
+        self._session.acknowledge(person)
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread; false where it has not ended in time."""

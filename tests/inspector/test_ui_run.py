@@ -9,11 +9,15 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from engine.types import MissingError
+from inspector.app import run_windowed
 from inspector.db.history import History
 from inspector.pipeline.inspection import Verdict
+from inspector.station import StationSession
 from inspector.ui.display import display_problem, require_display
 from inspector.ui.run import run_window
 from inspector.ui.window import StationWindow
+from tests.inspector.people_parts import cheap_hashes, make_people
+from tests.inspector.station_parts import make_station
 from tests.inspector.ui_parts import ScriptedSession, write_database
 
 
@@ -70,6 +74,24 @@ def test_what_the_session_raised_is_raised_at_the_end(qtbot: QtBot, tmp_path: Pa
         pytest.raises(MissingError, match="camera is gone"),
     ):
         run_window(session, history, pictures=tmp_path)
+
+
+def test_the_station_hands_its_people_to_the_window(qtbot: QtBot, tmp_path: Path) -> None:
+    session = StationSession(make_station(tmp_path, "sim:disc?size=64&fps=20"))
+    with cheap_hashes():
+        make_people(session.database)
+    shown: list[bool] = []
+
+    def look() -> None:
+        windows = [w for w in QApplication.topLevelWidgets() if isinstance(w, StationWindow)]
+        for window in windows:
+            shown.append(window.bar.who.isVisible())
+            window.close()
+
+    QTimer.singleShot(300, look)
+    with session:
+        assert run_windowed(session) == 0
+    assert shown[0]
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="None is immortal from 3.12 on")

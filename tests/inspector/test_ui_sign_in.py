@@ -288,7 +288,9 @@ def test_the_card_never_lies_over_the_verdict(
         window, card = at.window, at.window.people.card
         window.resize(*size)
         window.bar.who.button.click()
-        card.ask_again("The account emil is locked after 5 wrong passwords: " + "ask somebody. " * 9)
+        card.ask_again(
+            "The account emil is locked after 5 wrong passwords: " + "ask somebody. " * 9
+        )
         qtbot.waitUntil(lambda: card.enter.height() > 0)
         verdict, body = window.live.verdict, card.parentWidget()
         box = verdict.rect().translated(verdict.mapTo(body, QPoint()))

@@ -97,7 +97,7 @@ def test_a_record_stays_quietly_until_it_is_acknowledged_by_its_key(
         (text,) = notice.texts
         assert text.startswith("Camera, over: No camera.\nsince ")
         qtbot.keyClick(window, Qt.Key.Key_F9)
-        qtbot.waitUntil(lambda: session.acknowledged == 1)
+        qtbot.waitUntil(lambda: session.acknowledged == ["operator"])
         session.stands = WELL
         qtbot.waitUntil(lambda: not notice.isVisible())
 

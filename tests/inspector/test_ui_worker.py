@@ -92,8 +92,8 @@ def test_a_known_failure_is_latched_until_acknowledged() -> None:
     assert worker.state is LineState.FAILED
     assert worker.failure == "The camera A2 does not answer: check its cable."
     assert not worker.can_start
-    worker.acknowledge()
-    assert session.acknowledged == 1
+    worker.acknowledge("olga")
+    assert session.acknowledged == ["olga"]
     assert worker.failure is None
     assert worker.can_start
 
@@ -105,6 +105,6 @@ def test_our_own_failure_is_logged_shown_and_raised(caplog: pytest.LogCaptureFix
         assert worker.join(5)
     assert worker.failure == "Internal error: ZeroDivisionError: oops"
     assert "Traceback" in caplog.text
-    worker.acknowledge()
+    worker.acknowledge("olga")
     with pytest.raises(ZeroDivisionError):
         worker.raise_error()

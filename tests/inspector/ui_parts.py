@@ -51,7 +51,7 @@ class ScriptedSession:
     repeatable: bool = True
     shown: list[Inspection] = field(default_factory=list)
     closed: bool = False
-    acknowledged: int = 0
+    acknowledged: list[str] = field(default_factory=list)
     stands: Standing = WELL
 
     def run(self, control: Control, screen: ScreenSink) -> None:
@@ -71,8 +71,8 @@ class ScriptedSession:
     def standing(self) -> Standing:
         return self.stands
 
-    def acknowledge(self) -> None:
-        self.acknowledged += 1
+    def acknowledge(self, person: str) -> None:
+        self.acknowledged.append(person)
 
     def _numbers(self) -> Iterator[int]:
         return count() if self.verdicts is None else iter(range(len(self.verdicts)))
