@@ -6,7 +6,7 @@ longer where somebody else holds the file. The line and its verdict go on meanwh
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QWidget
@@ -20,6 +20,9 @@ from inspector.ui.presence import Presence
 from inspector.ui.sign_in_card import SignInCard
 from inspector.ui.theme import Scale
 from inspector.ui.who import Who
+
+LEFT_S: Final = 60.0
+"""A card in which nobody has typed for so long goes away: it lies over the picture."""
 
 
 class People(Protocol):
@@ -45,14 +48,15 @@ class SignIn:
         scale: Scale,
         timer: Callable[[], float],
     ) -> None:
-        self._people, self._who = people, who
+        self._people, self._who, self._timer = people, who, timer
         self._presence = Presence(() if people is None else people.known(), timer)
         self._background, self._activity = Background(window), Activity(window)
-        self._asking, self._question = False, 0
+        self._asking, self._question, self._typed_at = False, 0, 0.0
         self._then: Callable[[], None] | None = None
         self.card = SignInCard(scale, window)
         self.card.given.connect(self._check)
         self.card.left.connect(self._leave)
+        self.card.typed.connect(self._note_typing)
         who.asked.connect(self._in_or_out)
         self._activity.seen.connect(self._presence.touch)
 
@@ -81,6 +85,8 @@ class SignIn:
 
     def poll(self) -> None:
         """Sign out whoever is idle for too long, and show who is there."""
+        if self.card.isVisible() and self._timer() - self._typed_at >= LEFT_S:
+            self._leave()
         self._presence.look()
         self._activity.watch(self._presence.timed)
         self._who.setVisible(self._presence.guarded)
@@ -117,7 +123,11 @@ class SignIn:
     def _open(self, purpose: str, then: Callable[[], None] | None) -> None:
         self._question += 1
         self._then = then
+        self._note_typing()
         self.card.open(purpose)
+
+    def _note_typing(self) -> None:
+        self._typed_at = self._timer()
 
     def _leave(self) -> None:
         self._question += 1

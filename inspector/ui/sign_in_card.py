@@ -15,9 +15,11 @@ WIDTH_MM = 92.0
 
 
 class SignInCard(QFrame):
-    """Emits ``given`` with name and password, which is then forgotten; ``left`` when closed."""
+    """Emits ``given`` with name and password, which is then forgotten; ``typed`` at each letter;
+    ``left`` when it is to be closed."""
 
     given = Signal(str, str)
+    typed = Signal()
     left = Signal()
 
     def __init__(self, scale: Scale, parent: QWidget) -> None:
@@ -98,6 +100,7 @@ class SignInCard(QFrame):
         self.password.returnPressed.connect(self._give)
         for field in (self.name, self.password):
             field.textEdited.connect(self._allow)
+            field.textEdited.connect(self.typed)
         escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self.cancel.click)
         escape.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
 

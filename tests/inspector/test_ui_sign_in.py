@@ -13,6 +13,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from engine.types import DatabaseError
 from inspector.db import people
 from inspector.db.accounts import Accounts
 from inspector.db.audit import read_trail
@@ -187,6 +188,21 @@ def test_whoever_leaves_the_card_is_not_signed_in_by_it(
         assert at.text == "emil, engineer"
 
 
+def test_a_card_that_somebody_left_goes_away(qtbot: QtBot, path: Path) -> None:
+    with opened(qtbot, path) as at:
+        card = at.window.people.card
+        at.idle[0] = 1000.0
+        at.window.bar.who.button.click()
+        at.idle[0] = 1059.0
+        qtbot.keyClicks(card.password, "half of a")
+        at.idle[0] = 1118.0
+        qtbot.wait(100)
+        assert card.isVisible()
+        at.idle[0] = 1119.0
+        qtbot.waitUntil(lambda: not card.isVisible())
+        assert card.password.text() == ""
+
+
 def press(widget: QWidget, qtbot: QtBot) -> None:
     qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
@@ -268,6 +284,22 @@ def test_the_first_account_makes_the_window_ask(qtbot: QtBot, tmp_path: Path) ->
         with Changes(path) as changes:
             people.add_first(changes, "ada", PASSWORDS["ada"])
         qtbot.waitUntil(at.window.bar.who.isVisible)
+
+
+def test_accounts_that_cannot_be_read_any_more_are_still_asked_for(
+    qtbot: QtBot, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(qtbot, path) as at:
+        asked: list[int] = []
+
+        def fail(accounts: Accounts) -> tuple[people.Account, ...]:
+            asked.append(1)
+            raise DatabaseError("The database is damaged.")
+
+        monkeypatch.setattr(Accounts, "known", fail)
+        qtbot.waitUntil(lambda: len(asked) == 2)  # the second is asked once the first has failed
+        assert at.window.bar.who.isVisible()
+        assert at.window.people.wanted
 
 
 def test_a_locked_database_is_said_on_the_card(qtbot: QtBot, path: Path) -> None:
