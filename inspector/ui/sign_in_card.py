@@ -47,9 +47,9 @@ class SignInCard(QFrame):
         self._purpose.setText(purpose)
         self.name.clear()
         self.password.clear()
-        self.ask_again("")
-        self.show()
+        self.show()  # before it is measured: its style comes with it
         self.raise_()
+        self.ask_again("")
         self.name.setFocus()
 
     def ask_again(self, error: str) -> None:
@@ -75,7 +75,9 @@ class SignInCard(QFrame):
         self._place()
 
     def _place(self) -> None:
-        self.adjustSize()
+        column = self._column
+        column.activate()
+        self.resize(self.width(), column.heightForWidth(self.width()))
         top = self._over.center().y() - self.height() // 2
         self.move(self._over.left() + 3 * self._gap, max(self._over.top() + self._gap, top))
 
@@ -105,7 +107,7 @@ class SignInCard(QFrame):
         escape.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
 
     def _lay_out(self) -> None:
-        column = QVBoxLayout(self)
+        self._column = column = QVBoxLayout(self)
         column.setContentsMargins(*[self._gap] * 4)
         column.setSpacing(self._gap)
         said, buttons = QHBoxLayout(), QHBoxLayout()

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
 
 from inspector.ui import theme
@@ -17,6 +17,7 @@ from inspector.ui.widgets import Shape, label, named, toggle
 from inspector.ui.worker import LineState
 
 PAGES: Final = (("Line", "F1"), ("History", "F2"))
+WHO_SHARE: Final = 0.3  # of the bar for a name and a sentence, at most
 _STATES: Final[Mapping[LineState, tuple[str, Mark]]] = {
     LineState.IDLE: ("Idle", Mark.WAITING),
     LineState.RUNNING: ("Running", Mark.PLAY),
@@ -70,6 +71,9 @@ class TopBar(QWidget):
         word, mark = _STATES[state] if hold is None else _HOLDS[hold]
         self._state.setText(word)
         self._shape.show_mark(mark, theme.INK)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.who.give_way(round(self.width() * WHO_SHARE))
 
     def show_page(self, page: int) -> None:
         """Press the button of this page down."""

@@ -39,6 +39,10 @@ class Who(QWidget):
         """What stands beside the button."""
         return self._said.text
 
+    def give_way(self, width: int) -> None:
+        """What is said takes at most so many pixels: the rest of the bar keeps its room."""
+        self._said.setMaximumWidth(width)
+
     def show_person(self, person: Person | None, note: str) -> None:
         """Say who it is, and the sentence behind it."""
         name = "" if person is None else f"{person.name}, {person.role}"

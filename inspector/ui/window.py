@@ -158,7 +158,7 @@ class StationWindow(QMainWindow):
 
         def acknowledge(person: str) -> None:
             if have_new(self.notice.entries, seen):
-                self.people.say("something new has happened, read it first.")
+                self.people.say("something new, read it first.")
             else:
                 self._control.acknowledge(person)
 

@@ -116,7 +116,7 @@ def test_what_comes_while_somebody_signs_in_he_has_not_seen(
     session.stands = TWO
     qtbot.waitUntil(lambda: len(window.notice.texts) == 2)
     sign_in(qtbot, window, "olga", PASSWORDS["olga"])
-    said = "olga, operator: something new has happened, read it first."
+    said = "olga, operator: something new, read it first."
     qtbot.waitUntil(lambda: window.bar.who.text == said)
     assert session.acknowledged == []
     window.notice.button.click()

@@ -331,8 +331,22 @@ def test_the_card_never_lies_over_the_verdict(
         assert (window.width(), window.height()) == size
 
 
+def test_the_card_is_as_high_when_it_opens_again(qtbot: QtBot, path: Path) -> None:
+    with opened(qtbot, path) as at:
+        card, heights = at.window.people.card, []
+        for _ in range(2):
+            at.window.bar.who.button.click()
+            qtbot.wait(50)
+            heights.append(card.height())
+            card.ask_again("Name or password is wrong: try again.")
+            card.cancel.click()
+        assert heights[0] == heights[1]
+
+
 def test_the_bar_leaves_room_for_the_longest_name(qtbot: QtBot, path: Path) -> None:
     with opened(qtbot, path) as at, Changes(path) as changes:
+        pages = [b for b in at.window.bar.findChildren(QAbstractButton) if b.isCheckable()]
+        before = [button.width() for button in pages]
         longest = "w" * people.LONGEST_NAME
         ada = logged_in(changes, "ada")
         people.add(changes, ada, longest, Role.ADMINISTRATOR, "nine new harbours", None)
@@ -340,6 +354,7 @@ def test_the_bar_leaves_room_for_the_longest_name(qtbot: QtBot, path: Path) -> N
         qtbot.waitUntil(lambda: at.text == f"{longest}, administrator")
         qtbot.wait(50)
         assert at.window.width() == 1024
+        assert [button.width() for button in pages] == before
 
 
 @pytest.mark.parametrize("dpi", [84, 96, 130])
