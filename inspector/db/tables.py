@@ -10,7 +10,7 @@ meet in one database without being numbered anew.
 """
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from sqlalchemy import (
     CheckConstraint,
@@ -41,6 +41,10 @@ class UtcTime(sql.TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+Count = Annotated[int, mapped_column(sql.BigInteger().with_variant(sql.Integer(), "sqlite"))]
+"""Beyond 2^31, as SQLite's own integers are."""
 
 
 class Base(DeclarativeBase):
@@ -169,9 +173,9 @@ class InspectionRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("run.id"))
-    sequence: Mapped[int]
-    frame_id: Mapped[int]
-    lost_before: Mapped[int]
+    sequence: Mapped[Count]
+    frame_id: Mapped[Count]
+    lost_before: Mapped[Count]
     source: Mapped[str]
     product: Mapped[str | None]
     part: Mapped[str | None]

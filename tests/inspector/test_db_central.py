@@ -97,6 +97,16 @@ def test_what_a_station_sends_arrives_whole(url: str, site: Engine, station: Wri
     assert rows(site, "SELECT name FROM product") == [("disc",)]
 
 
+def test_ids_beyond_31_bits_arrive(url: str, site: Engine, tmp_path: Path) -> None:
+    late = inspection(0, frame=replace(frame(0), frame_id=3_000_000_000))
+    with Writer(tmp_path / "late.sqlite") as writer:
+        with InspectionLog(Path(), run_info(), outbox=True, writer=writer) as log:
+            log.write(late)
+        with Central(url) as central:
+            assert Forwarder(writer, central.receive).forward_once() == Round(1, 0)
+    assert rows(site, "SELECT frame_id FROM inspection") == [(3_000_000_000,)]
+
+
 def test_a_row_sent_twice_lands_once(url: str, site: Engine, station: Writer) -> None:
     sent: list[Item] = []
     with Central(url) as central:
