@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Final
 
 from inspector.line.signals import Result, StationSigns, Trigger, result_of
@@ -18,6 +19,10 @@ LOOK_S: Final = 0.1
 class Desk:
     """The line's thread takes results and puts triggers; the inspecting thread the other way.
 
+    Between :meth:`begin` and :meth:`give_up` a run is on, and each trigger waits for it. One that
+    comes while none is on is turned away, whatever the PLC was told: its part has gone by before
+    any run could see it.
+
     ``timer`` gives seconds that never go back; ``wake`` is called where the line has something
     new to say; ``answer_s`` is how long a trigger is worth a picture.
     """
@@ -29,6 +34,9 @@ class Desk:
         self._answer_s, self._life_s = answer_s, life_s
         self._triggers: SimpleQueue[Trigger] = SimpleQueue()
         self._results: deque[Result] = deque()
+        self._door = Lock()  # over the two that follow: no trigger slips in behind a run's end
+        self._is_open = False
+        self._turned_away = 0
         self._handed: dict[int, int] = {}  # frame id → trigger number; the inspecting thread's own
         self._signs = StationSigns()
         self._life = float("-inf")
@@ -47,10 +55,22 @@ class Desk:
         """A sign of life of the thread that inspects."""
         self._life = self._timer()
 
-    def triggers(self, control: Control, check: Callable[[], None]) -> Iterator[Trigger]:
-        """Each edge of Trigger in order, until the run is stopped; ``check`` may raise."""
+    def begin(self) -> int:
+        """A run is on, and frame ids begin anew; how many triggers were turned away until now."""
         self._handed.clear()
         self._frame_id = 0
+        with self._door:
+            self._is_open = True
+        return self.turned_away()
+
+    def turned_away(self) -> int:
+        """How many triggers were turned away since this was asked last."""
+        with self._door:
+            count, self._turned_away = self._turned_away, 0
+        return count
+
+    def triggers(self, control: Control, check: Callable[[], None]) -> Iterator[Trigger]:
+        """Each edge of Trigger in order, until the run is stopped; ``check`` may raise."""
         while control.state is not RunState.STOPPED:
             check()
             self.alive()
@@ -84,6 +104,8 @@ class Desk:
 
     def give_up(self) -> None:
         """The run is over: what it was asked and did not answer is an error."""
+        with self._door:
+            self._is_open = False
         for _ in self.rest():
             pass  # handed to nobody: answered with the others
         for number in self._handed.values():
@@ -110,7 +132,14 @@ class Desk:
         return self._timer() - self._life <= self._life_s
 
     def put_trigger(self, trigger: Trigger) -> None:
-        self._triggers.put(trigger)
+        with self._door:
+            if self._is_open:
+                self._triggers.put(trigger)
+                return
+            self._turned_away += 1
+        # One that was refused has its answer; a run that broke off may have left Ready behind.
+        if trigger.refused is None:
+            self._put(Result(trigger.number, Verdict.FAULT, Reason.NOT_READY, recorded=False))
 
     def take_results(self) -> list[Result]:
         taken = []

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from datetime import datetime
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 
 from inspector.line.codec import Order
@@ -18,8 +18,9 @@ from inspector.line.modbus_client import poll
 from inspector.line.modbus_server import serve
 from inspector.line.signals import StationSigns, Trigger
 from inspector.line.sink import LineSink
-from inspector.line.watch import LinkWatch, Listener
+from inspector.line.watch import MODBUS, LinkWatch, Listener
 from inspector.pipeline.control import Control
+from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.loop import utc_now
 from inspector.settings import ModbusSettings
 
@@ -30,7 +31,8 @@ CLOSE_S: Final = 5.0
 class ModbusLine:
     """Open it once for the life of a station; each run has a :meth:`sink` of its own.
 
-    ``listener`` is called with LINE_LOST and LINE_BACK on the line's thread. Entering raises
+    ``listener`` is called with LINE_LOST and LINE_BACK on the line's thread, and with
+    TRIGGERS_REFUSED where a run begins or the line is closed. Entering raises
     :class:`engine.types.InputError` where the address cannot be listened on. A PLC that is not
     there is no error: it is waited for.
     """
@@ -44,6 +46,7 @@ class ModbusLine:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._settings = s = settings
+        self._listener, self._clock = listener, clock
         self._desk = Desk(timer, self._wake, s.answer_s, s.life_s)
         rules = Rules(len(s.products), s.answer_s, s.beat_s, s.triggers)
         name = f"The PLC on {s.host}:{s.port}"
@@ -73,6 +76,7 @@ class ModbusLine:
     ) -> None:
         self._call(self._stop.set)
         self._thread.join(CLOSE_S)
+        self._say_turned_away(self._desk.turned_away())
 
     def show(self, signs: StationSigns) -> None:
         """What the station says of itself from now on; from any thread."""
@@ -101,7 +105,20 @@ class ModbusLine:
 
     def sink(self) -> LineSink:
         """For one run, right after the sink that commits the record."""
-        return LineSink(self._desk, self._require_well, triggered=self._settings.triggers)
+        triggered = self._settings.triggers
+        return LineSink(self._desk, self._require_well, self._say_turned_away, triggered=triggered)
+
+    def _say_turned_away(self, count: int) -> None:
+        """Once for all that came between two runs: a PLC that is not told may send thousands."""
+        if count == 0:
+            return
+        s = self._settings
+        text = (
+            f"The PLC on {s.host}:{s.port} triggered {count} times while no run was on: each was "
+            "answered by Error, and none has a record."
+        )
+        details = MappingProxyType({**MODBUS, "triggers": count})
+        self._listener(StationEvent(EventCode.TRIGGERS_REFUSED, self._clock(), text, details))
 
     def _require_well(self) -> None:
         """Raise what ended the line's thread, if anything but :meth:`__exit__` did."""

@@ -9,12 +9,22 @@ from inspector.pipeline.inspection import Inspection
 
 
 class LineSink:
-    """One run's. ``check`` raises where the line itself has failed: then no part may go on."""
+    """One run's: it is on while this is entered. ``check`` raises where the line itself has failed:
+    then no part may go on. ``turned_away`` is told how many triggers came before the run."""
 
-    def __init__(self, desk: Desk, check: Callable[[], None], *, triggered: bool) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        check: Callable[[], None],
+        turned_away: Callable[[int], None],
+        *,
+        triggered: bool,
+    ) -> None:
         self._desk, self._check, self._triggered = desk, check, triggered
+        self._turned_away = turned_away
 
     def __enter__(self) -> Self:
+        self._turned_away(self._desk.begin())
         return self
 
     def __exit__(

@@ -32,6 +32,7 @@ class EventCode(StrEnum):
     LINE_BACK = "line_back"
     SITE_LOST = "site_lost"
     SITE_BACK = "site_back"
+    TRIGGERS_REFUSED = "triggers_refused"
     MESSAGE_REFUSED = "message_refused"
     PICTURE_NOT_SAVED = "picture_not_saved"
     PICTURES_RETIRED = "pictures_retired"
@@ -52,6 +53,7 @@ SEVERITY: Final[Mapping[EventCode, Severity]] = MappingProxyType(
         EventCode.CONTROL_TAKEN: Severity.WARNING,
         EventCode.DISK_LOW: Severity.WARNING,
         EventCode.SITE_LOST: Severity.WARNING,
+        EventCode.TRIGGERS_REFUSED: Severity.WARNING,
         EventCode.MESSAGE_REFUSED: Severity.WARNING,
         EventCode.LOG_LINES_LOST: Severity.WARNING,
     }

@@ -206,12 +206,14 @@ class Station:
     records: list[Inspection] = field(default_factory=list)
     seen: list[Trigger] = field(default_factory=list)
     hold: threading.Event = field(default_factory=threading.Event)  # cleared: the model hangs
+    on: threading.Event = field(default_factory=threading.Event)  # the run has begun
 
     def __post_init__(self) -> None:
         self.hold.set()
         self.control.start()
         self.thread = threading.Thread(target=self._inspect, daemon=True)
         self.thread.start()
+        assert self.on.wait(PATIENCE_S)
 
     def stop(self) -> None:
         self.control.stop()
@@ -223,6 +225,7 @@ class Station:
         run(self._judged(), [_Book(self.records), self.line.sink()])
 
     def _judged(self) -> Iterator[Inspection]:
+        self.on.set()  # each sink has been entered
         for trigger in self.line.triggers(self.control):
             self.seen.append(trigger)
             self.hold.wait(PATIENCE_S)

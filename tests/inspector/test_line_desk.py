@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
+import pytest
+
 from inspector.camera.base import NOT_SAID
 from inspector.line.desk import Desk
 from inspector.line.signals import Result, StationSigns, Trigger
@@ -20,6 +22,7 @@ class Clock:
 
     def __post_init__(self) -> None:
         self.desk = Desk(lambda: self.now, self._wake, answer_s=5.0, life_s=2.0)
+        self.desk.begin()
 
     def _wake(self) -> None:
         self.woken += 1
@@ -40,6 +43,7 @@ def test_numbers_go_on_and_frame_ids_begin_anew_with_each_run() -> None:
     given: list[tuple[int, int]] = []
     for numbers in ((1, 2), (3, 4)):
         control = Control()
+        assert desk.begin() == 0
         for number in numbers:
             clock.edge(number)
         for trigger in desk.triggers(control, nothing):
@@ -81,6 +85,28 @@ def test_a_run_that_gives_up_answers_what_it_was_asked() -> None:
     clock.desk.give_up()
     failed = Result(1, Verdict.FAULT, Reason.INTERNAL_ERROR, recorded=False)
     assert clock.desk.take_results() == [failed]
+
+
+@pytest.mark.parametrize("refused", [Reason.NOT_READY, None])
+def test_what_comes_while_no_run_is_on_is_counted_and_never_looked_at(
+    refused: Reason | None,
+) -> None:
+    clock, control = Clock(), Control()
+    desk = clock.desk
+    desk.give_up()
+    for number in range(1, 1001):
+        desk.put_trigger(Trigger(number, NOT_SAID, 0, clock.now, refused))
+    answers = [(result.number, result.verdict) for result in desk.take_results()]
+    # A refused one was answered as it was seen; one that was taken is waited for.
+    assert answers == [(n, Verdict.FAULT) for n in range(1, 1001) if refused is None]
+
+    assert (desk.begin(), desk.turned_away()) == (1000, 0)
+    clock.edge(1001)
+    triggers = desk.triggers(control, nothing)
+    first = next(triggers)
+    assert (first.number, first.frame_id, first.refused) == (1001, 0, None)
+    control.stop()
+    assert list(triggers) == list(desk.rest()) == []
 
 
 def test_a_sign_of_life_lasts_for_a_while() -> None:

@@ -181,6 +181,19 @@ def test_a_run_that_ends_before_its_answer_is_an_error_at_once(build: Builder) -
     assert hall.ladder.take() == Answer(1, ok=False, ng=True, error=True, reason=40)
 
 
+def test_triggers_of_nobody_are_told_once_when_the_line_is_closed(build: Builder) -> None:
+    hall = build(replace(WELL, ready=False, inspecting=False, state="Preoperational"))
+    hall.station.stop()
+    for number in range(1, 4):
+        hall.ladder.say(trigger=True)
+        assert hall.ladder.take() == Answer(number, ok=False, ng=True, error=True, reason=41)
+    assert hall.events.codes() == []
+    hall.line.__exit__(None, None, None)
+    ((_, event),) = hall.events.heard
+    assert (event.code, event.details["triggers"]) == (EventCode.TRIGGERS_REFUSED, 3)
+    assert hall.station.records == []
+
+
 def test_a_plc_whose_program_stopped_finds_the_safe_state(build: Builder) -> None:
     hall = build(plc_life=True)
     beat = iter(range(1, 10_000))

@@ -34,7 +34,9 @@ WELL = StationSigns(ready=True, inspecting=True, state="ContinuousExecution")
 
 
 def fired(line: ModbusLine, control: Control) -> Iterator[Frame]:
-    """A camera with a software trigger; the fourth picture is lost on its way."""
+    """A camera with a software trigger; the fourth picture is lost on its way. As a station, it
+    is Ready once whoever takes its inspections is there."""
+    line.show(WELL)
     for trigger in line.triggers(control):
         if trigger.refused is not None:
             yield refused_frame(trigger, "test", NOON)
@@ -59,7 +61,6 @@ def test_each_trigger_has_a_row_and_each_answer_is_that_of_its_row(tmp_path: Pat
         )
         worker = Thread(target=run, args=(judged, [log, line.sink()]), daemon=True)
         worker.start()
-        line.show(WELL)
         answers = [ladder.part("A-1"), ladder.part("A-2")]
         line.show(replace(WELL, inspecting=False))
         ladder.until(StatusBit.TRIGGER_READY, high=False)

@@ -220,6 +220,29 @@ def test_after_a_stop_no_trigger_is_taken(tmp_path: Path) -> None:
     assert rows(session, "SELECT verdict FROM inspection") == [("OK",)]
 
 
+def test_what_a_plc_asked_before_the_start_is_one_event_and_no_part_of_the_run(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    session = station(tmp_path, port)
+    with session, closing(PollingPlc(port)) as plc:
+        ladder, control = Ladder(plc), Control()
+        for _ in range(50):
+            ladder.say(trigger=True)
+            ladder.say()
+        assert ladder.take().error
+        control.start()
+        worker = Thread(target=session.run, args=(control, NoScreen()), daemon=True)
+        worker.start()
+        assert ladder.part("A-1").ok
+        control.stop()
+        worker.join(20)
+    assert rows(session, "SELECT verdict, serial FROM inspection") == [("OK", "A-1")]
+    said = rows(session, "SELECT severity, text FROM event WHERE code = 'triggers_refused'")
+    assert [severity for severity, _ in said] == ["WARNING"]
+    assert "triggered 50 times while no run was on" in str(said[0][1])
+
+
 @pytest.mark.parametrize(
     ("camera", "triggers", "words"),
     [
