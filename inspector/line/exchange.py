@@ -36,10 +36,24 @@ class Exchange:
         return self._watch.up
 
     def heard(self, plc: Sequence[int]) -> Words:
-        """The PLC was heard of, and its block is this; the answer."""
+        """The PLC asked, and its block is this; the answer, which it takes by itself."""
         self._plc = tuple(plc)
-        self._watch.heard(read_plc(self._plc, self._order).life, self._timer())
+        self.answered()
         return self.look()
+
+    def read(self, plc: Sequence[int]) -> Words:
+        """The PLC was asked, and its block is this; what it has to take before it counts as there:
+        see :meth:`answered`."""
+        self._plc = tuple(plc)
+        return self.look()
+
+    def answered(self) -> None:
+        """The PLC has said and taken all that it should."""
+        self._watch.heard(read_plc(self._plc, self._order).life, self._timer())
+
+    def doubt(self, what: str) -> None:
+        """How the connection ended: with ``what`` the PLC refused, or, empty, in silence."""
+        self._watch.doubt(what)
 
     def look(self) -> Words:
         """Time passed, or the station has news; what its registers say now."""

@@ -21,7 +21,7 @@ REWRITE_S: Final = 1.0
 
 
 class RefusedError(Exception):
-    """The PLC answered with an exception of Modbus: as bad as silence."""
+    """The PLC answered with an exception of Modbus: as bad as silence. Says what it refused."""
 
 
 async def poll(settings: ModbusSettings, exchange: Exchange, news: asyncio.Event) -> None:
@@ -37,6 +37,8 @@ async def poll(settings: ModbusSettings, exchange: Exchange, news: asyncio.Event
 async def _converse(settings: ModbusSettings, exchange: Exchange, news: asyncio.Event) -> bool:
     """One connection, until it breaks; whether the PLC was heard of on it.
 
+    A PLC is there once it has taken what it was told: one that only lets itself be read never
+    hears a verdict.
     pymodbus's own reconnecting is off: it backs off to minutes, and not after every failure.
     """
     answer_s = min(settings.timeout_s / 2, MOST_ANSWER_S)
@@ -44,19 +46,23 @@ async def _converse(settings: ModbusSettings, exchange: Exchange, news: asyncio.
         settings.host, port=settings.port, timeout=answer_s, retries=0, reconnect_delay=0
     )
     peer = Peer(client, settings)
-    heard = False
+    heard, doubt = False, ""
     try:
         while client.connected or await client.connect():
-            await peer.write(exchange.heard(await peer.read()))
+            await peer.write(exchange.read(await peer.read()))
+            exchange.answered()
             heard = True
             await _pause(settings.poll_ms / 1000, news)
-    except (ModbusException, OSError, RefusedError):
+    except RefusedError as error:
+        doubt = str(error)
+    except (ModbusException, OSError):
         pass  # the watch over the link says so, if it lasts
     except asyncio.CancelledError:
         await peer.leave(exchange.safe())
         raise
     finally:
         client.close()
+    exchange.doubt(doubt)
     return heard
 
 
@@ -70,11 +76,10 @@ class Peer:
 
     async def read(self) -> Words:
         s = self._settings
-        answer = await self._client.read_holding_registers(
-            s.base + PLC_FIRST, count=PLC_COUNT, device_id=s.unit
-        )
+        first = s.base + PLC_FIRST
+        answer = await self._client.read_holding_registers(first, count=PLC_COUNT, device_id=s.unit)
         if answer.isError() or len(answer.registers) != PLC_COUNT:
-            raise RefusedError
+            raise RefusedError(f"refuses that {PLC_COUNT} registers are read from {first} on")
         return tuple(answer.registers)
 
     async def write(self, words: Words) -> None:
@@ -86,7 +91,7 @@ class Peer:
         address = s.base + STATION_FIRST
         answer = await self._client.write_registers(address, list(words), device_id=s.unit)
         if answer.isError():
-            raise RefusedError
+            raise RefusedError(f"refuses that {len(words)} registers are written from {address} on")
         self._written, self._written_at = words, now
 
     async def leave(self, words: Words) -> None:

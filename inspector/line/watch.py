@@ -33,21 +33,28 @@ class LinkWatch:
         self._heard = now
         self._life: int | None = None
         self.up, self._lost = False, False
+        self._doubt = ""
 
     def heard(self, life: int, now: float) -> None:
         before, self._life = self._life, life
         if self._by_life and before in (None, life):  # the first number is no change
             return
-        self._heard, self.up = now, True
+        self._heard, self.up, self._doubt = now, True, ""
         if self._lost:
             self._lost = False
             self._say(EventCode.LINE_BACK, "answers again.")
+
+    def doubt(self, what: str) -> None:
+        """What the other side does where it answers and does not count as heard of, for whoever
+        mends it; empty where it is silent."""
+        self._doubt = what
 
     def look(self, now: float) -> bool:
         """Whether the link is up now; says so once where it is not."""
         if not self._lost and now - self._heard > self._timeout_s:
             self.up, self._lost = False, True
-            said = f"was not heard of for {self._timeout_s:g} s: the outputs are in the safe state."
+            what = self._doubt or "was not heard of"
+            said = f"{what} for {self._timeout_s:g} s: the outputs are in the safe state."
             self._say(EventCode.LINE_LOST, said)
         return self.up
 

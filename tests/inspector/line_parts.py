@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pymodbus.client import ModbusTcpClient
+from pymodbus.constants import ExcCodes
 from pymodbus.exceptions import ConnectionException
 from pymodbus.pdu import ModbusPDU
 from pymodbus.server import ModbusTcpServer
@@ -85,9 +86,11 @@ class PollingPlc:
 
 
 class ServingPlc:
-    """A PLC that is the server: its memory is polled by the station; it can be cut and started."""
+    """A PLC that is the server: its memory is polled by the station; it can be cut and started.
+    While ``locked`` it lets itself be read, and refuses every write."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, locked: bool = False) -> None:
+        self.locked = locked
         self._port = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -100,7 +103,8 @@ class ServingPlc:
 
         async def begin() -> ModbusTcpServer:
             cells = SimData(0, count=SIZE, values=0, datatype=DataType.REGISTERS)
-            server = ModbusTcpServer(SimDevice(0, [cells]), address=("127.0.0.1", self._port))
+            device = SimDevice(0, [cells], action=self._access)
+            server = ModbusTcpServer(device, address=("127.0.0.1", self._port))
             await server.serve_forever(background=True)
             return server
 
@@ -120,6 +124,11 @@ class ServingPlc:
                 connection.close()
 
         self._do(cut_all())
+
+    async def _access(self, *request: object) -> ExcCodes | None:
+        """pymodbus's hook; the last of it is what would be written, None where it is read."""
+        refused = self.locked and request[-1] is not None
+        return ExcCodes.ILLEGAL_ADDRESS if refused else None
 
     def read(self, address: int, count: int = 1) -> list[int]:
         assert self._server is not None

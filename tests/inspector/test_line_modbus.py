@@ -277,6 +277,35 @@ def test_a_plc_that_lost_its_memory_is_told_again(build_client: Builder) -> None
     assert wait_for(lambda: hall.plc.read(ADDRESS["State"]) == [5]) < 2
 
 
+@pytest.mark.parametrize("timeout_s", [0.4, 3.0])  # shorter and longer than between two tries
+def test_a_plc_that_refuses_every_write_is_not_there(timeout_s: float) -> None:
+    port, events = free_port(), Events()
+    chosen = settings("client", port, timeout_s=timeout_s)
+    with closing(ServingPlc(port, locked=True)) as plc, ModbusLine(chosen, events) as line:
+        line.show(WELL)
+        wait_for(lambda: bool(events.codes()))
+        time.sleep(1)
+        assert events.codes() == [EventCode.LINE_LOST]
+        said = f"refuses that 24 registers are written from {STATION_FIRST} on for {timeout_s:g} s"
+        assert said in events.heard[0][1].text
+        plc.locked = False
+        with stationed(line):
+            Ladder(plc).until(StatusBit.TRIGGER_READY)
+        assert events.codes() == [EventCode.LINE_LOST, EventCode.LINE_BACK]
+
+
+def test_a_plc_that_was_refusing_and_then_is_silent_is_called_silent() -> None:
+    port, events = free_port(), Events()
+    with (
+        closing(ServingPlc(port, locked=True)) as plc,
+        ModbusLine(settings("client", port, timeout_s=3.0), events) as line,
+    ):
+        wait_for(lambda: bool(line._exchange._watch._doubt))
+        plc.stop()
+        wait_for(lambda: bool(events.codes()))
+        assert "was not heard of for 3 s" in events.heard[0][1].text
+
+
 def test_a_closed_line_leaves_the_plc_in_the_safe_state(build_client: Builder) -> None:
     hall = build_client()
     hall.ladder.until(StatusBit.TRIGGER_READY)
