@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from datetime import datetime
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, Final, Self
 
 from inspector.line.codec import Order
@@ -20,7 +20,7 @@ from inspector.line.signals import StationSigns, Trigger
 from inspector.line.sink import LineSink
 from inspector.line.watch import MODBUS, LinkWatch, Listener
 from inspector.pipeline.control import Control
-from inspector.pipeline.events import EventCode, StationEvent
+from inspector.pipeline.events import Details, EventCode, StationEvent
 from inspector.pipeline.loop import utc_now
 from inspector.settings import ModbusSettings
 
@@ -117,7 +117,7 @@ class ModbusLine:
             f"The PLC on {s.host}:{s.port} triggered {count} times while no run was on: each was "
             "answered by Error, and none has a record."
         )
-        details = MappingProxyType({**MODBUS, "triggers": count})
+        details: Details = {**MODBUS, "triggers": count}
         self._listener(StationEvent(EventCode.TRIGGERS_REFUSED, self._clock(), text, details))
 
     def _require_well(self) -> None:
