@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Protocol, Self, TypeAlias
 
 from engine.types import Image, Mask
+from inspector.texts import keep_storable
 
 Setting: TypeAlias = bool | int | float | str
 """The value of one of a camera's features."""
@@ -43,6 +44,9 @@ class GroundTruth:
     caption: str
     mask: Mask | None = None
 
+    def __post_init__(self) -> None:
+        keep_storable(self, "defect", "caption")
+
     @property
     def is_defective(self) -> bool:
         return self.defect != "good"
@@ -55,6 +59,9 @@ class PartIdentity:
     part: str | None = None
     lot: str | None = None
     serial: str | None = None
+
+    def __post_init__(self) -> None:
+        keep_storable(self, "part", "lot", "serial")
 
 
 NOT_SAID = PartIdentity()
@@ -81,6 +88,9 @@ class Frame:
     truth: GroundTruth | None = None
     part: PartIdentity = NOT_SAID
     queue_ms: float = 0.0
+
+    def __post_init__(self) -> None:
+        keep_storable(self, "camera", "source", "product")
 
 
 class Camera(Protocol):

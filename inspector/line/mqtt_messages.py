@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from engine.types import InputError
 from inspector.camera.base import PartIdentity
@@ -18,7 +18,15 @@ MOST_PART_BYTES: Final = 4096
 OFFLINE: Final = b'{"state": "offline"}'
 """The last will, and the last word of a station that is closed."""
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+def _without_nul(text: str) -> str:
+    """A site's database may refuse it, and a part whose number was cut short is another part."""
+    if "\0" in text:
+        raise ValueError("NUL is no letter")
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_without_nul)]
 
 
 class _PartMessage(BaseModel):
@@ -124,4 +132,6 @@ def _time(at: datetime) -> str:
 
 
 def _json(message: Mapping[str, Any]) -> bytes:
-    return json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
+    """Valid UTF-8 whatever the texts are: a message that cannot be sent would end the run."""
+    text = json.dumps(message, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "replace")

@@ -7,6 +7,8 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from inspector.texts import keep_storable, storable
+
 
 class Severity(IntEnum):
     """How loud an event is; the numbers are those of :mod:`logging`."""
@@ -71,6 +73,12 @@ class StationEvent:
     at: datetime
     text: str
     details: Details = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        """A library's sentence may hold anything, and no sentence may cost a record."""
+        keep_storable(self, "text")
+        said = {k: storable(v) if isinstance(v, str) else v for k, v in self.details.items()}
+        object.__setattr__(self, "details", MappingProxyType(said))
 
     @property
     def severity(self) -> Severity:

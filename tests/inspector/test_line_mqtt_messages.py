@@ -104,6 +104,8 @@ def test_identities_of_every_kind(payload: str, part: PartIdentity) -> None:
         b"[]",
         b'{"part": 17}',
         b'{"part": ""}',
+        b'{"serial": "A\\u0000B"}',
+        b'{"serial": "A\\udce4B"}',
         b'{"prat": "17-A"}',
         b'{"part": "' + b"x" * 201 + b'"}',
         b"[" * 3000,
