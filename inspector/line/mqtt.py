@@ -26,7 +26,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from engine.types import InputError
-from inspector.camera.base import NOT_SAID, PartIdentity
+from inspector.camera.base import PartIdentity
+from inspector.line.identities import Identities
 from inspector.line.mqtt_access import read_password, tls_context
 from inspector.line.mqtt_messages import (
     OFFLINE,
@@ -72,7 +73,7 @@ class MqttLink:
         self._lock = Lock()  # over the few values that follow
         self._signs, self._counts = StationSigns(), LineCounts()
         self._sequence = self._dropped = 0
-        self._part, self._said_at = NOT_SAID, clock()
+        self._identities = Identities()
         self._lost = False
         self._failure: Exception | None = None
         self._client = self._new_client(read_password(settings, environment))
@@ -119,13 +120,9 @@ class MqttLink:
         self._send("event", event_message(event))
 
     def latest_part(self, before: datetime) -> PartIdentity:
-        """The newest identity said and not taken yet, which is taken with this; or none. One that
-        was said after ``before``, when the picture was taken, is of a later part."""
-        with self._lock:
-            if self._said_at > before:
-                return NOT_SAID
-            part, self._part = self._part, NOT_SAID
-        return part
+        """The newest identity said until ``before``, when the picture was taken, and not taken
+        yet, which is taken with this; or none. One said later waits for a later picture."""
+        return self._identities.take(before)
 
     def sink(self) -> "MqttSink":
         """For one run, after the sink that commits the record."""
@@ -227,8 +224,7 @@ class MqttLink:
         except InputError as error:
             self._listener(StationEvent(EventCode.MESSAGE_REFUSED, self._clock(), str(error), MQTT))
             return
-        with self._lock:
-            self._part, self._said_at = part, self._clock()
+        self._identities.put(part, self._clock())
 
     def _lose(self, text: str) -> None:
         if not self._lost:

@@ -108,6 +108,20 @@ def test_identity_comes_in_and_is_taken_once(broker: Broker, ear: Ear) -> None:
         assert station.latest_part(utc_now()) == NOT_SAID
 
 
+def test_the_next_parts_message_does_not_take_the_name_of_one_that_waits(
+    broker: Broker, ear: Ear
+) -> None:
+    with MqttLink(settings(broker.port), "press 4", Events()) as station:
+        wait_for(lambda: station.connected)
+        time.sleep(0.2)  # its subscription
+        pictures = []
+        for serial in (b"A", b"B"):
+            ear.say(f"{ROOT}/part", b'{"serial": "%s"}' % serial)
+            time.sleep(0.2)  # on its way through the broker
+            pictures.append(utc_now())
+        assert [station.latest_part(taken).serial for taken in pictures] == ["A", "B"]
+
+
 @pytest.mark.parametrize("retain", [False, True])
 def test_a_message_that_is_none_is_an_event_and_no_crash(
     broker: Broker, ear: Ear, retain: bool
