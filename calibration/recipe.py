@@ -63,6 +63,13 @@ class Threshold(BaseModel):
             raise ValueError('small_regions "ignore" needs min_area_px or min_area_mm2')
         return self
 
+    @model_validator(mode="after")
+    def _what_is_ignored_is_seen(self) -> Self:
+        """A place over the score but not over the map makes no region, so none that is small."""
+        if self.ignores_small and self.map > self.score:
+            raise ValueError('small_regions "ignore" needs a map limit that is not above the score')
+        return self
+
     @model_serializer(mode="wrap")
     def _as_before_areas(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without an area nothing of it: a recipe older than areas keeps its text and its hash."""

@@ -41,8 +41,10 @@ def judge(prediction: Prediction, threshold: Threshold) -> Judgement:
     of a picture of the recipe's size.
 
     The score of what lies inside the area decides: an NG whose map shows no region, or only small
-    ones, is NG still, unless the recipe says outright that small regions do not count. An OK
-    carries no regions, whatever single pixels of its map did.
+    ones, is NG still. Where the recipe says outright that small regions do not count, one whose
+    map shows some, and small ones only, is OK. An OK carries no regions, whatever single pixels of
+    its map did. That is monotone in the map for a score that is no higher than the map's peak, as
+    a mean of its strongest places is, and a ``map`` limit that is no higher than the score's.
     """
     if not (math.isfinite(prediction.score) and bool(np.isfinite(prediction.map).all())):
         return Judgement(Verdict.FAULT, Reason.INVALID_SCORE)
@@ -53,7 +55,7 @@ def judge(prediction: Prediction, threshold: Threshold) -> Judgement:
     if score <= threshold.score:
         return Judgement(Verdict.OK, None, score=score)
     regions = find_regions(prediction.map, threshold, inside, prediction.product)
-    if threshold.ignores_small and not regions:
+    if threshold.ignores_small and not regions and _above(prediction.map, threshold, inside).any():
         return Judgement(Verdict.OK, None, score=score)
     return Judgement(Verdict.NG, Reason.DEFECT, regions, score)
 
@@ -69,9 +71,7 @@ def find_regions(
 
     At most :data:`MAX_REGIONS`, strongest peak first.
     """
-    above = scores > threshold.map
-    if inside is not None:
-        above &= inside
+    above = _above(scores, threshold, inside)
     count, found, stats, _ = cv2.connectedComponentsWithStats(
         above.astype(np.uint8), connectivity=8, ltype=cv2.CV_32S
     )
@@ -83,6 +83,12 @@ def find_regions(
     strongest = large[np.argsort(-peaks[large], kind="stable")][:MAX_REGIONS]
     found_there = (_region(labels, i, stats[i], float(peaks[i])) for i in strongest)
     return tuple(_told(region, threshold, product) for region in found_there)
+
+
+def _above(scores: ScoreMap, threshold: Threshold, inside: Mask | None) -> Mask:
+    """Where the map is strange, by the recipe's limit for it."""
+    above = scores > threshold.map
+    return above if inside is None else above & inside
 
 
 def _inside(threshold: Threshold) -> Mask | None:

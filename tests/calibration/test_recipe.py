@@ -132,6 +132,11 @@ def test_a_recipe_older_than_areas_keeps_its_text_and_its_hash() -> None:
         ({"width": 8, "height": 6, "roi": [[[0, 0], [1, 1]]]}, r"area\.roi\.0: .* at least 3"),
         ({"width": 8, "height": 6, "ignore": [[[0, 0], [9, 0], [0, 5]]]}, "area: .* leaves the"),
         ({"width": 8, "height": 6, "small_regions": "ignore"}, '"ignore" needs min_area_px'),
+        (
+            {"width": 8, "height": 6, "small_regions": "ignore"}
+            | {"mm_per_px": 1.0, "min_area_mm2": 4.0},
+            '"ignore" needs a map limit that is not above the score',
+        ),
     ],
 )
 def test_nonsense_in_an_area_is_told_by_file_and_place(
@@ -150,7 +155,8 @@ def test_nonsense_in_an_area_is_told_by_file_and_place(
 )
 def test_of_two_smallest_areas_the_larger_holds(px: int, mm2: float | None, smallest: int) -> None:
     area = Area(width=8, height=6, mm_per_px=0.5, min_area_mm2=mm2, small_regions="ignore")
-    limit = Threshold(**(LIMIT.model_dump() | {"min_area_px": px, "area": area}))
+    said = {"map": LIMIT.score, "min_area_px": px, "area": area}
+    limit = Threshold(**(LIMIT.model_dump() | said))
 
     assert limit.smallest_px == smallest
     assert limit.ignores_small

@@ -86,6 +86,22 @@ def test_small_regions_count_unless_the_recipe_says_that_they_do_not() -> None:
     assert judge(small, _limit(16, small_regions="ignore")).verdict is Verdict.NG
 
 
+@pytest.mark.parametrize("spots", [[], [(40, 20)]])
+def test_where_small_regions_are_ignored_something_has_to_stand_over_the_map(
+    spots: list[tuple[int, int]],
+) -> None:
+    """A score without any place of its own is no small region: nobody knows where it comes from."""
+    dull = prediction(0.9, spots)  # outside the area, where there is a spot
+    dull.map[5:9, 5:9] = 0.5  # up to the limit, not over it
+    limit = _limit(17, roi=[LEFT], small_regions="ignore")
+
+    assert judge(dull, limit).verdict is Verdict.OK  # the peak inside is no higher than the score's
+    higher = limit.model_copy(update={"score": 0.4})
+    assert judge(dull, higher).verdict is Verdict.NG
+    dull.map[5, 5] = 0.6
+    assert judge(dull, higher).verdict is Verdict.OK
+
+
 maps = st.lists(st.sampled_from([0.0, 0.5, 0.6, 0.9]), min_size=48, max_size=48).map(
     lambda values: np.reshape(np.array(values, np.float32), (6, 8))
 )
@@ -109,6 +125,7 @@ def _judged(score: float, scores: NDArray[np.float32], limit: float, said: dict[
     threshold = Threshold(
         **(LIMIT.model_dump() | {"score": limit, "map": limit, "min_area_px": 2, "area": said})
     )
+    score = min(score, float(scores.max()))  # a mean of the map's strongest places
     told = Prediction(score, scores, "disc", {})
     before = scores.copy()
     judgement = judge(told, threshold)
@@ -161,7 +178,6 @@ def test_a_defect_inside_is_not_weakened_by_the_mask(
     area = Area(**said)
     if scores.max(where=area.inside(), initial=-1) < scores.max():
         return
-    score = min(score, float(scores.max()))  # a mean of the map's strongest places
     said = {**said, "small_regions": "count"}
     whole = {key: value for key, value in said.items() if key != "roi"}
 
