@@ -70,12 +70,13 @@ class Region:
 class Inspection:
     """One trigger, one verdict, one record.
 
-    ``prediction`` is None when the model was not asked (a FAULT); ``threshold`` is the raw score
-    above which the part is NG; ``pictures`` names the saved files (overlay, crop, picture),
-    relative to the folder of the database; ``stages_ms`` holds grab, check, pre, infer, post,
-    judge and what sinks add to it; ``lost_before`` counts the frames a free-running camera lost
-    just before this one (a triggered camera's lost frames are records of their own); ``alarm``
-    is what a person must look after, though the verdict stands.
+    ``prediction`` is None when the model was not asked (a FAULT); its ``score`` is the one that met
+    the threshold, of what the recipe's area leaves; ``threshold`` is the raw score above which the
+    part is NG; ``pictures`` names the saved files (overlay, crop, picture), relative to the folder
+    of the database; ``stages_ms`` holds grab, check, pre, infer, post, judge and what sinks add to
+    it; ``lost_before`` counts the frames a free-running camera lost just before this one (a
+    triggered camera's lost frames are records of their own); ``alarm`` is what a person must look
+    after, though the verdict stands.
     """
 
     id: str  # a UUIDv7: sorts by time

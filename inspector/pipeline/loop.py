@@ -143,9 +143,8 @@ class _Bench:
         judgement = judge(prediction, threshold)
         stages_ms = {**stages, **prediction.stages_ms, "judge": self._ms_since(start)}
         if self.deadline_ms is not None and sum(stages_ms.values()) > self.deadline_ms:
-            judgement = Judgement(Verdict.FAULT, Reason.LATE_RESULT)
-        if judgement.score is not None:  # what was judged: of a masked picture not the graph's own
-            prediction = replace(prediction, score=judgement.score)
+            judgement = Judgement(Verdict.FAULT, Reason.LATE_RESULT, score=judgement.score)
+        prediction = replace(prediction, score=judgement.score_of(prediction))
         return Inspection(
             id=self.new_id(),
             frame=frame,

@@ -38,7 +38,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Record and answer, side by side."""
+    """Record and answer, side by side; ``score`` is of the same kind as the record's."""
 
     recorded: Recorded
     score: float
@@ -78,7 +78,8 @@ def replay(
     limits = {"score": recorded.threshold, "map": recorded.map_threshold}
     threshold = (recipe or PLAIN).model_copy(update=limits)
     prediction = detector.detect(picture, recorded.product)
-    return Replay(recorded, prediction.score, judge(prediction, threshold))
+    judgement = judge(prediction, threshold)
+    return Replay(recorded, judgement.score_of(prediction), judgement)
 
 
 def _region_differences(now: tuple[Region, ...], was: tuple[Region, ...]) -> list[str]:

@@ -27,13 +27,18 @@ class Judgement:
     """A verdict, why, and where: ``regions`` is sorted by peak, strongest first.
 
     ``score`` is the one that met the threshold: of what the recipe's area leaves of the picture.
-    None where there was no picture to judge.
+    None where the model's answer could not be judged.
     """
 
     verdict: Verdict
     reason: Reason | None
     regions: tuple[Region, ...] = ()
     score: float | None = None
+
+    def score_of(self, prediction: Prediction) -> float:
+        """The one score of a part, in its record, to the line and in a replay: the one judged, or
+        the graph's own where none could be."""
+        return prediction.score if self.score is None else self.score
 
 
 def judge(prediction: Prediction, threshold: Threshold) -> Judgement:

@@ -4,12 +4,14 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import cv2
 import pytest
 from typer.testing import CliRunner, Result
 
+from calibration.area import Area
 from calibration.recipe import read_recipe, write_recipe
 from engine.build import build
 from engine.pictures import read_picture
@@ -17,10 +19,19 @@ from inspector.app import NoScreen, run_headless
 from inspector.cli import app
 from inspector.db.history import History, HistoryFilter, Record
 from inspector.pipeline.inspection import Reason, Verdict
+from inspector.pipeline.loop import inspect
 from inspector.pipeline.replay import Recorded
 from inspector.pipeline.replay import replay as judge_again
 from inspector.station import DATABASE, StationSession
-from tests.inspector.pipeline_parts import LIMIT, ScriptedDetector, picture, prediction
+from tests.inspector.pipeline_parts import (
+    LIMIT,
+    RECIPE,
+    ScriptedDetector,
+    frame,
+    numbered_ids,
+    picture,
+    prediction,
+)
 from tests.inspector.station_parts import make_station
 
 
@@ -200,6 +211,44 @@ def test_of_a_late_result_the_score_alone_is_compared() -> None:
     assert judge_again(late, picture(1), answer(0.75)).differences == ()
     (said,) = judge_again(late, picture(1), answer(0.25)).differences
     assert said == "score 0.25, was 0.75 (-0.5)"
+
+
+@pytest.mark.parametrize(
+    ("spots", "deadline_ms", "size", "score", "reason"),
+    [
+        ([(40, 20)], None, 60, 0.0, None),  # strange outside alone
+        ([(5, 6), (40, 20)], None, 60, 0.9, Reason.DEFECT),
+        ([(5, 6), (40, 20)], 0.0, 60, 0.9, Reason.LATE_RESULT),
+        ([(5, 6), (40, 20)], None, 61, 1.5, Reason.WRONG_FORMAT),  # no score inside of another size
+    ],
+)
+def test_a_masked_part_is_judged_the_same_again(
+    spots: list[tuple[int, int]],
+    deadline_ms: float | None,
+    size: int,
+    score: float,
+    reason: Reason | None,
+) -> None:
+    """The graph says 1.5 of the whole picture, whose left half alone counts."""
+    area = Area(width=size, height=40, roi=(((0, 0), (29, 0), (29, 39), (0, 39)),))
+    limit = LIMIT.model_copy(update={"area": area})
+    recipe = RECIPE.model_copy(update={"products": {"disc": limit}})
+    detector = ScriptedDetector(repeat(prediction(1.5, spots)))
+    judged = inspect(
+        [frame(1)],
+        detector,
+        recipe,
+        triggered=False,
+        new_id=numbered_ids(),
+        deadline_ms=deadline_ms,
+    )
+    ((row, kept),) = [(one, one.prediction) for one in judged]
+    assert kept is not None
+    assert (row.reason, kept.score) == (reason, pytest.approx(score))
+    record = replace(
+        RECORD, verdict=row.verdict, reason=reason, score=kept.score, regions=row.regions
+    )
+    assert judge_again(record, picture(1), detector, limit).differences == ()
 
 
 def test_a_score_that_is_no_number_is_different() -> None:
