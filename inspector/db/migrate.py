@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from engine.types import DatabaseError
+from inspector.db.connect import BUSY_MS, reading_engine
 
 SHIPPED: Final = str(Path(__file__).with_name("migrations"))
 
@@ -25,6 +26,21 @@ WHOLE_CHECK_BYTES: Final = 2**30
 
 LONG_TABLES: Final = ("inspection", "defect")
 SIZE: Final = ("count", "size")
+
+
+def look(path: Path, busy_ms: int = BUSY_MS) -> str | None:
+    """See that a file is sound, in a transaction that only reads: it takes long, and a station may
+    be writing its rows meanwhile. Returns the schema's revision, None for an empty file.
+
+    :class:`DatabaseError` where it is damaged, another program's or a newer one's of ours.
+    """
+    engine = reading_engine(path, busy_ms=busy_ms)
+    try:
+        with engine.begin() as connection:
+            check_integrity(connection, path)
+            return find_revision(connection, str(path))
+    finally:
+        engine.dispose()
 
 
 def check_integrity(

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.types import InputError
-from inspector.db.connect import foreign_keys_off, writing_engine
 from inspector.db.errors import explained
-from inspector.db.migrate import before_migration, check_integrity, migrate, newest_revision
+from inspector.db.migrate import before_migration, look, newest_revision
+from inspector.db.writer import writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,11 @@ def upgrade_file(path: Path) -> Upgraded:
     a station makes its own."""
     if not path.is_file():
         raise InputError(f"There is no database at {path}: name the file.")
-    engine = writing_engine(path)
-    try:
-        with (
-            explained(path),
-            engine.connect() as connection,
-            foreign_keys_off(connection, path),
-            connection.begin(),
-        ):
-            check_integrity(connection, path)
-            found = migrate(connection, path)
-    finally:
-        engine.dispose()
+    with explained(path):
+        found = look(path)
     now = newest_revision()
+    if found != now:
+        with explained(path), writing(path):
+            pass
     copied = found is not None and found != now
     return Upgraded(str(path), found, now, before_migration(path, now) if copied else None)

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, insert
 
 from inspector.db.connect import BUSY_MS, foreign_keys_off, writing_engine
 from inspector.db.errors import explained
-from inspector.db.migrate import check_integrity, migrate
+from inspector.db.migrate import look, migrate, newest_revision
 from inspector.db.side_tables import EventRow
 from inspector.pipeline.events import StationEvent
 
@@ -104,14 +104,17 @@ class Writer:
 
 @contextmanager
 def writing(path: Path, busy_ms: int = BUSY_MS) -> Iterator[Connection]:
-    """The writer's connection to a database that is sound and of this program's schema."""
+    """The writer's connection to a database that is sound and of this program's schema.
+
+    The write lock is taken only where there is something to make or to migrate.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = writing_engine(path, busy_ms=busy_ms)
     try:
         with engine.connect() as connection:
-            with foreign_keys_off(connection, path), connection.begin():
-                check_integrity(connection, path)
-                migrate(connection, path)
+            if look(path, busy_ms) != newest_revision():
+                with foreign_keys_off(connection, path), connection.begin():
+                    migrate(connection, path)
             yield connection
     finally:
         engine.dispose()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, inspect
+from sqlalchemy import CheckConstraint, Connection, inspect
 
 from engine.types import DatabaseError
 from inspector.db.connect import foreign_keys_off, writing_engine
@@ -15,6 +15,7 @@ from inspector.db.history import History
 from inspector.db.log import InspectionLog, writing
 from inspector.db.migrate import SHIPPED, check_integrity, check_revision, migrate, newest_revision
 from inspector.db.tables import Base
+from inspector.db.upgrade import upgrade_file
 from tests.inspector.db_parts import inspection, run_info
 
 NOW = newest_revision()
@@ -160,8 +161,40 @@ def test_a_damaged_database_is_refused(path: Path) -> None:
         InspectionLog(path, run_info("run-2")).__enter__()
 
 
-def test_a_locked_database_is_refused(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as other:
+def test_opening_a_database_takes_no_lock_from_the_station_that_writes_it(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with writing(path, busy_ms=20):
+            other.execute("UPDATE run SET lot = 'L7'")
+        upgrade_file(path)
+        other.execute("COMMIT")
+
+    assert rows(path, "SELECT lot FROM run") == [("L7",)]
+
+
+def test_a_station_writes_while_another_program_looks_whether_its_file_is_sound(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look takes as long as the file is large."""
+
+    def slow_look(connection: Connection, path: Path) -> None:
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as station:
+            check_integrity(connection, path)
+            station.execute("UPDATE run SET steps = steps + 1")
+
+    monkeypatch.setattr("inspector.db.migrate.check_integrity", slow_look)
+    (before,) = rows(path, "SELECT steps FROM run")[0]
+    with writing(path):
+        pass
+    upgrade_file(path)
+
+    assert rows(path, "SELECT steps FROM run") == [(int(str(before)) + 2,)]
+
+
+def test_a_database_that_is_to_be_made_and_is_locked_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "new.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = wal")
         other.execute("BEGIN EXCLUSIVE")
         with (
             pytest.raises(DatabaseError, match="is locked by another program"),
