@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Annotated, Any, Self
@@ -15,6 +15,7 @@ from inspector.db.accounts import Accounts
 from inspector.db.errors import explained
 from inspector.db.history import History
 from inspector.db.log import writing
+from inspector.lock import TakenError, alone_in
 from inspector.pipeline.control import Control
 from inspector.pipeline.inspection import Inspection
 from inspector.pipeline.sinks import Sink
@@ -102,8 +103,12 @@ def run_windowed(session: StationSession) -> int:
 
 
 def _make_database(path: Path) -> None:
-    """Made or migrated now, so that the history opens before the first part."""
-    with explained(path), writing(path):
+    """Made or migrated now, so that the history opens before the first part.
+
+    Not where a station runs in the folder: it has made its database, and goes on with the schema
+    that it knows. The history opens on that one, or says that it is of another version.
+    """
+    with suppress(TakenError), alone_in(path.parent), explained(path), writing(path):
         return
 
 

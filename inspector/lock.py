@@ -13,18 +13,23 @@ from engine.types import InputError
 LOCK: Final = "station.lock"
 
 
+class TakenError(InputError):
+    """Another station writes into the folder."""
+
+
 @contextmanager
 def alone_in(out: Path) -> Iterator[None]:
     """Hold the folder until the context ends; whoever is killed lets go of it, too.
 
-    :class:`InputError` where another station has it, or where it cannot be written.
+    :class:`TakenError` where another station has it, :class:`InputError` where it cannot be
+    written.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock = FileLock(out / LOCK, timeout=0)
         lock.acquire()
     except Timeout:
-        raise InputError(
+        raise TakenError(
             f"Another station writes into {out}: end it, or name another folder as out."
         ) from None
     except OSError as error:

@@ -7,6 +7,7 @@ from engine.types import InputError
 from inspector.db.errors import explained
 from inspector.db.migrate import before_migration, look, newest_revision
 from inspector.db.writer import writing
+from inspector.lock import alone_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,15 @@ class Upgraded:
 
 def upgrade_file(path: Path) -> Upgraded:
     """Migrate a station's file; :class:`InputError` where there is none, which is a misspelt path:
-    a station makes its own."""
+    a station makes its own. :class:`inspector.lock.TakenError` where a station runs in its folder,
+    unless there is nothing to migrate."""
     if not path.is_file():
         raise InputError(f"There is no database at {path}: name the file.")
     with explained(path):
         found = look(path)
     now = newest_revision()
     if found != now:
-        with explained(path), writing(path):
+        with alone_in(path.parent), explained(path), writing(path):
             pass
     copied = found is not None and found != now
     return Upgraded(str(path), found, now, before_migration(path, now) if copied else None)

@@ -19,10 +19,12 @@ from engine.golden import write_golden
 from engine.plan import read_plan
 from engine.sealed import seal
 from engine.signature import make_keys
-from engine.types import BundleError, InputError, UnknownProductError
-from inspector.app import NoScreen, run_headless
+from engine.types import BundleError, DatabaseError, InputError, UnknownProductError
+from inspector.app import NoScreen, run_headless, run_windowed
 from inspector.cli import app
+from inspector.db.connect import writing_engine
 from inspector.db.history import History, HistoryFilter
+from inspector.lock import alone_in
 from inspector.pipeline.control import Control
 from inspector.pipeline.inspection import Inspection, Reason, Verdict
 from inspector.station import StationSession
@@ -30,6 +32,7 @@ from inspector.status import SILENT_S
 from inspector.ui.session import Health
 from tests.engine.tiny import make_tiny_bundle
 from tests.inspector.station_parts import PRODUCTS, make_recipe, make_station, terminal
+from tests.inspector.test_db_schema import first_schema
 
 
 class Watcher(NoScreen):
@@ -70,6 +73,55 @@ def _health(session: StationSession) -> dict[str, Health]:
 def _history(session: StationSession, verdict: Verdict | None = None) -> list:
     with History(session.database) as history:
         return list(history.page(HistoryFilter(verdict=verdict), limit=1000))
+
+
+def _opens_a_window(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Instead of a window: how many parts its history has."""
+    seen: list[int] = []
+
+    def look(session: StationSession, history: History, *, pictures: Path) -> int:
+        seen.append(sum(history.counts().values()))
+        return 0
+
+    monkeypatch.setattr("inspector.ui.run.run_window", look)
+    return seen
+
+
+def test_a_window_makes_its_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = _opens_a_window(monkeypatch)
+    session = StationSession(make_station(tmp_path, "sim:disc?parts=1&size=64"))
+    run_windowed(session)
+    assert seen == [0]
+    with alone_in(session.settings.out):  # let go of, for the run
+        pass
+
+
+def test_a_window_beside_a_running_station_reads_its_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _opens_a_window(monkeypatch)
+    session = StationSession(make_station(tmp_path, "sim:disc?parts=3&size=64"))
+    run_headless(session, NoScreen())
+    with alone_in(session.settings.out):
+        run_windowed(session)
+    assert seen == [3]
+
+
+def test_a_newer_window_does_not_migrate_under_a_running_station(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _opens_a_window(monkeypatch)
+    session = StationSession(make_station(tmp_path, "sim:disc?parts=1&size=64"))
+    session.settings.out.mkdir()
+    engine = writing_engine(session.database)
+    first_schema(engine)
+    engine.dispose()
+    before = session.database.read_bytes()
+    with alone_in(session.settings.out), pytest.raises(DatabaseError, match="older version"):
+        run_windowed(session)
+    assert session.database.read_bytes() == before
+    run_windowed(session)
+    assert len(seen) == 1
 
 
 def test_every_simulated_part_is_a_row_and_every_ng_has_its_overlay(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from inspector.db.log import InspectionLog
 from inspector.db.migrate import newest_revision
 from inspector.db.outbox import Forwarder, Item, Patience, RowRefusedError
 from inspector.db.writer import Writer
+from inspector.lock import alone_in
 from inspector.pipeline.inspection import Verdict
 from tests.inspector.db_parts import inspection, run_info
 from tests.inspector.test_db_schema import first_schema
@@ -239,6 +240,21 @@ def test_an_upgrade_copies_first_and_says_what_it_did(tmp_path: Path) -> None:
     assert done.stdout == f"{path}: schema 0001 → {now}; what was there is {copy}.\n"
     assert copy.is_file()
     assert again.stdout == f"{path}: schema {now}, up to date.\n"
+
+
+def test_the_database_of_a_station_that_runs_is_not_upgraded(path: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old" / "station.sqlite"
+    old.parent.mkdir()
+    engine = writing_engine(old)
+    first_schema(engine)
+    engine.dispose()
+    before = old.read_bytes()
+
+    with alone_in(old.parent), alone_in(path.parent):
+        assert "Another station writes into" in said(db("upgrade", old))
+        assert "up to date" in db("upgrade", path).stdout
+
+    assert old.read_bytes() == before
 
 
 def test_a_newer_database_is_not_upgraded(path: Path) -> None:
