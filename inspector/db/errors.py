@@ -39,6 +39,11 @@ def explained(path: Path) -> Iterator[None]:
         raise DatabaseError(f"The database {path} {sentence}.") from error
 
 
+def of_the_world(error: Exception) -> bool:
+    """Whether SQLite says that of the database as such, and not of what was to be written."""
+    return _sentence(getattr(error, "orig", None)) is not None
+
+
 def _sentence(error: BaseException | None) -> str | None:
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
     return SENTENCES.get(primary)

@@ -4,21 +4,22 @@ SQLite 3.7.0 to 3.51.2 can lose pages when one connection restarts the write-ahe
 another checkpoints it, so all that a station writes passes through here, whoever asks: inspections,
 events, the outbox. Who calls :meth:`Writer.transact` waits for the commit; who reports an event
 does not wait. An event rides in the next transaction; where none is on its way it gets one at once,
-so that a camera's loss is on disk although no part comes after it.
+so that a camera's loss is on disk although no part comes after it. An event that cannot be written
+itself (a text that is none) takes nothing with it: it is left out, and raised at the end.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, exc, insert
 
 from inspector.db.connect import BUSY_MS, foreign_keys_off, writing_engine
-from inspector.db.errors import explained
+from inspector.db.errors import explained, of_the_world
 from inspector.db.migrate import look, migrate, newest_revision
 from inspector.db.side_tables import EventRow
 from inspector.pipeline.events import StationEvent
@@ -30,6 +31,7 @@ class Writer:
     """Opens a database for writing, made or migrated where needed; any thread may use it.
 
     Each fault of the world (locked, full, damaged, newer) is a :class:`engine.types.DatabaseError`.
+    Why an event had to be left out is raised at the end, where that comes by no other error.
     """
 
     def __init__(self, path: Path, *, busy_ms: int = BUSY_MS) -> None:
@@ -37,6 +39,7 @@ class Writer:
         self._busy_ms = busy_ms
         self._events: deque[dict[str, Any]] = deque()  # from any thread to the writer's
         self._riding: list[dict[str, Any]] = []  # the writer's own, like the connection
+        self._left_out: list[Exception] = []  # why, an event each
         self._connected = ExitStack()
         self._thread: ThreadPoolExecutor
 
@@ -57,6 +60,10 @@ class Writer:
     ) -> None:
         with self._thread:
             self._thread.submit(self._close).result()
+        if self._left_out and error is None:
+            first = self._left_out[0]
+            first.add_note(f"Events left out of {self._path}: {len(self._left_out)}.")
+            raise first
 
     def transact(self, work: Callable[[Connection], T]) -> T:
         """Do ``work`` in one transaction and wait for its commit; an error rolls it back."""
@@ -95,11 +102,24 @@ class Writer:
         while self._events:
             self._riding.append(self._events.popleft())
         with explained(self._path), self._connection.begin():
-            if self._riding:
-                self._connection.execute(insert(EventRow), self._riding)
+            left_out = self._insert_events()
             result = work(self._connection)
         self._riding.clear()  # only now: what was rolled back still rides
+        self._left_out += left_out
         return result
+
+    def _insert_events(self) -> Sequence[Exception]:
+        """Each by a statement of its own, which undoes nothing but itself where it fails; why those
+        failed that cannot be written. What the disk refuses is raised."""
+        left_out: list[Exception] = []
+        for row in self._riding:
+            try:
+                self._connection.execute(insert(EventRow).values(row))
+            except (exc.StatementError, ValueError) as error:  # ValueError: text that is no UTF-8
+                if of_the_world(error):
+                    raise
+                left_out.append(error)
+        return left_out
 
 
 @contextmanager

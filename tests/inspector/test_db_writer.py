@@ -2,8 +2,9 @@
 
 import sqlite3
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -100,17 +101,80 @@ def test_an_event_outlives_the_part_beside_it_that_was_refused(path: Path) -> No
     assert rows(path, "SELECT count(*) FROM event") == [(1,)]
 
 
-def test_an_event_that_cannot_be_written_fails_the_next_transaction_and_the_end(path: Path) -> None:
+NO_ZONE = StationEvent(EventCode.RUN_STARTED, NOON.replace(tzinfo=None), "No zone.")
+NO_TEXT = StationEvent(EventCode.CAMERA_LOST, NOON, "Ger\udce4t")
+
+
+@pytest.mark.parametrize(
+    ("odd", "run", "why"),
+    [
+        (NO_ZONE, None, "no time zone"),
+        (NO_TEXT, None, "surrogates not allowed"),
+        (lost(7), "a run that is not there", "FOREIGN KEY"),
+    ],
+)
+def test_an_event_that_cannot_be_written_takes_nothing_with_it_and_is_raised_at_the_end(
+    path: Path, odd: StationEvent, run: str | None, why: str
+) -> None:
     """It is our own fault then, and must not stay in a thread that nobody asks."""
-    odd = StationEvent(EventCode.RUN_STARTED, NOON.replace(tzinfo=None), "No zone.")
 
     def report_and_go_on(writer: Writer) -> None:
-        writer.event(odd)
-        with pytest.raises(exc.StatementError, match="no time zone"):
-            writer.transact(lambda connection: None)
+        with InspectionLog(path, run_info(), writer=writer) as log:
+            with together(writer):
+                writer.event(lost(0))
+                writer.event(odd, run)
+                writer.event(lost(1))
+            for n in range(3):
+                log.write(inspection(n))
 
-    with pytest.raises(exc.StatementError, match="no time zone"), Writer(path) as writer:
-        report_and_go_on(writer)
+    assert why in str(error_at_the_end(path, report_and_go_on))
+    assert rows(path, "SELECT count(*) FROM inspection") == [(3,)]
+    assert rows(path, "SELECT text FROM event ORDER BY id") == [
+        ("Camera 0 is lost.",),
+        ("Camera 1 is lost.",),
+    ]
+
+
+def error_at_the_end(path: Path, work: Callable[[Writer], None]) -> Exception:
+    """Of a writer that had to leave out one event."""
+    with pytest.raises((exc.StatementError, ValueError)) as raised, Writer(path) as writer:
+        work(writer)
+    assert raised.value.__notes__ == [f"Events left out of {path}: 1."]
+    return raised.value
+
+
+@contextmanager
+def together(writer: Writer) -> Iterator[None]:
+    """What is reported meanwhile rides in one transaction."""
+    go_on = threading.Event()
+    writer._thread.submit(go_on.wait, 10)
+    yield
+    go_on.set()
+
+
+def test_an_event_that_was_left_out_hides_no_other_error(path: Path) -> None:
+    def report_and_fail(writer: Writer) -> None:
+        writer.event(NO_TEXT)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), Writer(path) as writer:
+        report_and_fail(writer)
+
+
+def test_an_event_that_cannot_be_written_counts_once_whatever_else_is_rolled_back(
+    path: Path,
+) -> None:
+    def report_and_fail(writer: Writer) -> None:
+        with together(writer):
+            failing = [writer._thread.submit(writer._transact, fail) for _ in range(3)]
+            writer.event(NO_TEXT)  # rides in the first of them
+        assert all(isinstance(each.exception(), ZeroDivisionError) for each in failing)
+
+    error_at_the_end(path, report_and_fail)
+
+
+def fail(connection: Connection) -> None:
+    raise ZeroDivisionError
 
 
 def test_a_writer_may_outlive_its_runs(path: Path) -> None:
