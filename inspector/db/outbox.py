@@ -23,7 +23,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from engine.types import DatabaseError, KnownError
 from inspector.db.errors import explained
@@ -132,10 +143,9 @@ class Forwarder:
 
     def _claim(self, connection: Connection, lease: datetime) -> Sequence[Item]:
         now = self._clock()
-        free = or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= now)
         due = (
             _items()
-            .where(OutboxRow.state == WAITING, OutboxRow.next_try_at <= now, free)
+            .where(OutboxRow.state == WAITING, *self._due(now))
             .order_by(OutboxRow.id)
             .limit(self._patience.batch)
         )
@@ -143,6 +153,15 @@ class Forwarder:
         claimed = update(OutboxRow).where(OutboxRow.id.in_([item.id for item in items]))
         connection.execute(claimed.values(lease_until=lease))
         return items
+
+    def _due(self, now: datetime) -> tuple[ColumnElement[bool], ...]:
+        """Not held, and put off no longer. A clock may be set back: what was never refused has
+        nothing to wait for, and no lease or wait is longer than ours, whatever its row says."""
+        row, longest = OutboxRow, timedelta(seconds=self._patience.longest_wait_s)
+        held = and_(row.lease_until > now, row.lease_until <= now + self._patience.lease)
+        put_off = and_(row.next_try_at > now, row.next_try_at <= now + longest)
+        free = or_(row.lease_until.is_(None), not_(held))
+        return free, or_(row.attempts == 0, not_(put_off))
 
     def _settle(
         self,

@@ -201,6 +201,42 @@ def test_what_a_dead_forwarder_held_is_sent_by_the_next_when_its_lease_is_out(
     assert forwarder.forward_once() == Round(5, 0)
 
 
+def test_what_was_posted_by_a_clock_that_was_ahead_is_sent_at_once(writer: Writer) -> None:
+    """As with an empty battery, until the network's time was there."""
+    for back in (timedelta(seconds=30), timedelta(days=365)):
+        peer = Peer(trouble=lambda item: DatabaseError("Nobody answers."))
+        forwarder = Forwarder(writer, peer, clock=Clock(NOON - back))
+        assert forwarder.forward_once() == Round(0, 0, "Nobody answers.")
+
+
+def test_what_was_put_off_by_a_clock_that_was_ahead_waits_no_longer_than_the_longest_wait(
+    writer: Writer,
+) -> None:
+    clock, peer = Clock(NOON + timedelta(days=365)), Peer(trouble=refuses(2))
+    forwarder = Forwarder(writer, peer, clock=clock)
+    assert forwarder.forward_once() == Round(4, 1)
+    peer.trouble = lambda item: None
+
+    clock.now -= timedelta(seconds=Patience().longest_wait_s - 1)  # due in 300 s
+    assert forwarder.forward_once() == Round(0, 0)
+    clock.wait(-1)
+    assert forwarder.forward_once() == Round(1, 0)
+
+
+def test_a_lease_of_a_clock_that_was_ahead_is_out(writer: Writer) -> None:
+    def die(item: Item) -> None:
+        raise ZeroDivisionError
+
+    clock = Clock(NOON + timedelta(days=365))
+    with pytest.raises(ZeroDivisionError):
+        Forwarder(writer, die, clock=clock).forward_once()
+    forwarder = Forwarder(writer, Peer(), clock=clock)
+
+    assert forwarder.forward_once() == Round(0, 0)
+    clock.wait(-1)  # longer than any lease
+    assert forwarder.forward_once() == Round(5, 0)
+
+
 def test_who_lost_its_lease_puts_nothing_off(path: Path, writer: Writer) -> None:
     """A slow peer refuses in the end what another forwarder holds by now."""
     clock = Clock()
