@@ -22,8 +22,8 @@ class Forwarding(Beside):
     """Sends what ``writer``'s outbox holds to the database at ``url``, while entered.
 
     ``complain`` is called on the thread with a sentence, once, when the site's database cannot be
-    opened or takes nothing more, and with "" when it does again. A fault of our own is raised at
-    the end.
+    opened or takes nothing more, and with "" when it does: the first time, too, since its loss may
+    have been told of by an earlier one of these. A fault of our own is raised at the end.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Forwarding(Beside):
         super().__init__("outbox", self._send_on, self._fell, PATIENCE_S)
         self._writer, self._url, self._complain = writer, url, complain
         self._pause_s = pause_s
-        self._complaint = ""
+        self._complaint: str | None = None  # nothing said yet
 
     def _send_on(self, over: Event) -> None:
         while not over.is_set():

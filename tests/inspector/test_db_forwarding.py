@@ -80,12 +80,26 @@ def test_a_site_that_goes_away_meanwhile_is_said_once_and_so_is_its_return(tmp_p
         Forwarding(writer, f"sqlite:///{site}", said.append, pause_s=0.05),
         closing(sqlite3.connect(site, isolation_level=None)) as other,
     ):
+        wait_for(lambda: said == [""], 30)
         other.execute("BEGIN EXCLUSIVE")
         log.write(inspection(0))
-        wait_for(lambda: len(said) == 1, 30)
-        assert "locked" in said[0]
+        wait_for(lambda: len(said) == 2, 30)
+        assert "locked" in said[1]
         other.execute("ROLLBACK")
         wait_for(lambda: said[-1] == "", 30)
         wait_for(lambda: pending(station) == 0, 30)
-    assert len(said) == 2
+    assert len(said) == 3
     assert arrived(site) == 1
+
+
+def test_a_site_that_one_run_lost_and_the_next_finds_well_is_said_to_be(tmp_path: Path) -> None:
+    site = tmp_path / "site.sqlite"
+    said: list[str] = []
+    with Writer(tmp_path / "station.sqlite") as writer:
+        with Forwarding(writer, f"sqlite:///{site}", said.append, pause_s=0.05):
+            wait_for(lambda: len(said) == 1)
+        upgrade_url(f"sqlite:///{site}")
+        with Forwarding(writer, f"sqlite:///{site}", said.append, pause_s=0.05):
+            wait_for(lambda: len(said) == 2)
+    assert "schema" in said[0]
+    assert said[1] == ""
