@@ -23,7 +23,9 @@ class Forwarding(Beside):
 
     ``complain`` is called on the thread with a sentence, once, when the site's database cannot be
     opened or takes nothing more, and with "" when it does: the first time, too, since its loss may
-    have been told of by an earlier one of these. A fault of our own is raised at the end.
+    have been told of by an earlier one of these. Once the end has begun, nothing is said: a peer
+    that needs longer comes upon a writer that is closed, and what it took is sent once more. A
+    fault of our own before is raised at the end.
     """
 
     def __init__(
@@ -56,6 +58,6 @@ class Forwarding(Beside):
             self._say(str(error))
 
     def _say(self, sentence: str) -> None:
-        if sentence != self._complaint:
+        if sentence != self._complaint and not self._over.is_set():
             self._complaint = sentence
             self._complain(sentence)

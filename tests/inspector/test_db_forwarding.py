@@ -69,6 +69,40 @@ def test_a_site_is_a_database_and_its_url_keeps_no_password(url: str) -> None:
     assert "secret" not in str(refused.value.errors()[0]["msg"])
 
 
+def test_a_site_that_answers_after_the_end_is_no_news(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer is closed by then; what the site took is sent once more, and lands once."""
+    monkeypatch.setattr("inspector.db.forwarding.PATIENCE_S", 0.05)
+    station, site = tmp_path / "station.sqlite", tmp_path / "site.sqlite"
+    said: list[str] = []
+    site.touch()
+    upgrade_url(f"sqlite:///{site}")
+    with closing(sqlite3.connect(site, isolation_level=None)) as other:
+        with (
+            Writer(station) as writer,
+            Forwarding(writer, f"sqlite:///{site}", said.append, pause_s=0.05) as forwarding,
+        ):
+            wait_for(lambda: said == [""], 30)
+            other.execute("BEGIN EXCLUSIVE")
+            with InspectionLog(station, run_info(), writer=writer, outbox=True) as log:
+                log.write(inspection(0))
+            wait_for(lambda: claimed(station) == 1, 30)
+        assert forwarding._thread.is_alive()
+        other.execute("ROLLBACK")
+        forwarding._thread.join(30)
+
+    assert not forwarding._thread.is_alive()
+    assert said == [""]
+    assert (arrived(site), pending(station)) == (1, 1)
+
+
+def claimed(station: Path) -> int:
+    with closing(sqlite3.connect(station)) as connection:
+        (count,) = connection.execute("SELECT count(lease_until) FROM outbox").fetchone()
+    return int(count)
+
+
 def test_a_site_that_goes_away_meanwhile_is_said_once_and_so_is_its_return(tmp_path: Path) -> None:
     station, site = tmp_path / "station.sqlite", tmp_path / "site.sqlite"
     said: list[str] = []
