@@ -112,7 +112,7 @@ class Forwarder:
         why the peer could not be reached, or with ""."""
         outages = 0
         while not stop.is_set():
-            done = self.forward_once()
+            done = self.forward_once(stop.is_set)
             say(done.unreachable or "")
             outages = outages + 1 if done.unreachable else 0
             if outages:
@@ -120,14 +120,17 @@ class Forwarder:
             elif done.sent + done.refused == 0:
                 stop.wait(idle_s)
 
-    def forward_once(self) -> Round:
-        """Claim one batch, send it, note what came of it."""
+    def forward_once(self, stopped: Callable[[], bool] = lambda: False) -> Round:
+        """Claim one batch, send it, note what came of it; of the rest, once ``stopped``, nothing is
+        sent: a batch takes a slow peer longer than a station's end may take."""
         lease = self._clock() + self._patience.lease
         items = self._writer.transact(lambda connection: self._claim(connection, lease))
         sent: list[int] = []
         refused: dict[int, str] = {}
         unreachable = None
         for item in items:
+            if stopped():
+                break
             try:
                 self._send(item)
             except RowRefusedError as error:

@@ -273,6 +273,22 @@ def test_a_thread_forwards_until_it_is_stopped(writer: Writer) -> None:
     assert peer.numbers == [0, 1, 2, 3, 4]
 
 
+def test_a_thread_that_is_stopped_ends_within_a_batch_and_holds_nothing(
+    path: Path, writer: Writer
+) -> None:
+    stop, peer = threading.Event(), Peer()
+
+    def send(item: Item) -> None:
+        peer(item)
+        if len(peer.got) == 2:
+            stop.set()
+
+    Forwarder(writer, send).forward(stop, lambda _: None)
+
+    assert peer.numbers == [0, 1]
+    assert rows(path, "SELECT count(*), count(lease_until) FROM outbox") == [(3, 0)]
+
+
 def test_no_two_letters_of_one_revision(path: Path, writer: Writer) -> None:
     copy = (
         "INSERT INTO outbox (key, revision, payload, state, attempts, next_try_at)"
