@@ -135,6 +135,14 @@ class History:
             found = connection.execute(query.group_by(InspectionRow.verdict)).all()
         return {**dict.fromkeys(Verdict, 0), **{Verdict(v): count for v, count in found}}
 
+    def pictures(self, inspection_id: str) -> Mapping[str, Path]:
+        """A record's picture paths as they are now: a review renames an OK part's."""
+        row = InspectionRow
+        query = select(row.overlay, row.crop, row.picture).where(row.id == inspection_id)
+        with explained(self._path), self._engine.begin() as connection:
+            found = connection.execute(query).first()
+        return {} if found is None else _pictures(found)
+
     def products(self) -> tuple[str, ...]:
         """Every product that was ever inspected, by name: the choices of a filter."""
         with explained(self._path), self._engine.begin() as connection:
@@ -223,7 +231,6 @@ def _regions(connection: Connection, ids: Sequence[str]) -> Mapping[str, list[Re
 
 
 def _record(row: Row[Any], regions: tuple[Region, ...]) -> Record:
-    names = {"overlay": row.overlay, "crop": row.crop, "picture": row.picture}
     return Record(
         id=row.id,
         run_id=row.run_id,
@@ -241,13 +248,18 @@ def _record(row: Row[Any], regions: tuple[Region, ...]) -> Record:
         grabbed_at=row.grabbed_at,
         inspected_at=row.inspected_at,
         stages_ms=row.stages_ms,
-        pictures={name: Path(path) for name, path in names.items() if path is not None},
+        pictures=_pictures(row),
         truth_defect=row.truth_defect,
         regions=regions,
         part=row.part,
         lot=row.lot,
         serial=row.serial,
     )
+
+
+def _pictures(row: Row[Any]) -> Mapping[str, Path]:
+    names = {"overlay": row.overlay, "crop": row.crop, "picture": row.picture}
+    return {name: Path(path) for name, path in names.items() if path is not None}
 
 
 def _region(row: Row[Any]) -> Region:

@@ -1,6 +1,6 @@
 """One record of the history, large: its pictures and what the row says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -29,12 +29,21 @@ PICTURES: Final = ("overlay", "picture", "crop")
 
 
 class HistoryDetail(QFrame):
-    """Shows one row; pictures are read on the background thread, ``folder`` is the database's."""
+    """Shows one row; pictures are read on the background thread, ``folder`` is the database's.
 
-    def __init__(self, folder: Path, background: Background, scale: Scale) -> None:
+    ``pictures_now`` is asked there for an inspection's paths where one of the row's leads nowhere.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        pictures_now: Callable[[str], Mapping[str, Path]],
+        background: Background,
+        scale: Scale,
+    ) -> None:
         super().__init__()
         self.setObjectName("panel")
-        self._folder, self._background = folder, background
+        self._folder, self._pictures_now, self._background = folder, pictures_now, background
         self._row: Record | None = None
         self.picture = PictureView(scale)
         self.picture.set_opacity(1.0)
@@ -60,20 +69,27 @@ class HistoryDetail(QFrame):
             return
         first = next(iter(files))
         next(b for b in self._kinds.buttons() if _kind(b) == first).setChecked(True)
-        self._read(row, files[first])
+        self._read(row, first)
 
     def _turn_to(self, button: QPushButton) -> None:
         if self._row is not None:
-            self._read(self._row, _files(self._row)[_kind(button)])
+            self._read(self._row, _kind(button))
 
-    def _read(self, row: Record, file: Path) -> None:
-        path = self._folder / file
+    def _read(self, row: Record, kind: str) -> None:
+        file = row.pictures[kind]
+
+        def read() -> QImage:
+            image = QImage(str(self._folder / file))
+            if image.isNull():  # it may have another name since the row was read
+                now = self._pictures_now(row.id).get(kind, file)
+                image = QImage(str(self._folder / now))
+            return image
 
         def show(image: QImage) -> None:
             if self._row is row:  # a slow disk answers for a row no longer chosen
-                self.picture.show_picture(_shown(image, path))
+                self.picture.show_picture(_shown(image, file))
 
-        self._background.run(lambda: QImage(str(path)), show, self._say)
+        self._background.run(read, show, self._say)
 
     def _say(self, sentence: str) -> None:
         self.picture.show_picture(Shown(sentence=sentence))

@@ -38,6 +38,8 @@ class HistorySource(Protocol):
 
     def products(self) -> Sequence[str]: ...
 
+    def pictures(self, inspection_id: str) -> Mapping[str, Path]: ...
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -63,7 +65,7 @@ class HistoryView(QWidget):
         self.summary = label(role="strong")
         self.model = HistoryModel(self._ask_page, PAGE, self)
         self.table = self._table(scale)
-        self.detail = HistoryDetail(pictures, self._background, scale)
+        self.detail = HistoryDetail(pictures, history.pictures, self._background, scale)
         self._lay_out(scale)
         self.filters.changed.connect(self.refresh)
         self.table.selectionModel().currentRowChanged.connect(self._row_chosen)

@@ -12,12 +12,16 @@ import shiboken6
 from pytestqt.qtbot import QtBot
 
 from engine.types import DatabaseError
+from inspector.db.changes import Changes
 from inspector.db.history import History, HistoryFilter, Record
+from inspector.db.review import Opinion, review_part
 from inspector.pipeline.inspection import Inspection, Verdict
+from inspector.pipeline.kept import picture_path
 from inspector.ui.filter_bar import OWN_RANGE
 from inspector.ui.history_view import PAGE, HistorySource, HistoryView
 from inspector.ui.theme import Scale
 from tests.inspector.db_parts import inspection
+from tests.inspector.people_parts import cheap_hashes, logged_in, make_people
 from tests.inspector.pipeline_parts import NOON
 from tests.inspector.ui_parts import write_database
 
@@ -130,6 +134,24 @@ def test_a_picture_that_is_gone_is_said(qtbot: QtBot, tmp_path: Path) -> None:
         qtbot.waitUntil(lambda: view.detail.picture.shown.sentence == sentence)
 
 
+def test_the_picture_of_a_part_that_was_reviewed_meanwhile_is_found_by_its_new_name(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    path = tmp_path / "inspector.db"
+    name = picture_path(inspection(1).id, NOON, "picture", ok=True, suffix=".png")
+    (tmp_path / name).parent.mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / name), np.full((20, 30, 3), 90, np.uint8))
+    write_database(path, [inspection(1, pictures={"picture": name})])
+    with cheap_hashes(), History(path) as history, view_on(qtbot, history, tmp_path) as view:
+        qtbot.waitUntil(lambda: view.model.rowCount() == 1)
+        make_people(path)
+        with Changes(path) as changes:
+            review_part(changes, logged_in(changes, "olga"), inspection(1).id, Opinion.NG, "")
+        assert not (tmp_path / name).exists()
+        view.table.selectRow(0)
+        qtbot.waitUntil(lambda: view.detail.picture.shown.picture is not None)
+
+
 class LockedHistory:
     """A database that refuses every question."""
 
@@ -141,6 +163,9 @@ class LockedHistory:
 
     def products(self) -> Sequence[str]:
         return []
+
+    def pictures(self, inspection_id: str) -> Mapping[str, Path]:
+        return {}
 
 
 def test_a_database_that_refuses_is_said(qtbot: QtBot, tmp_path: Path) -> None:
