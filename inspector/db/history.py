@@ -137,8 +137,8 @@ class History:
 
     def pictures(self, inspection_id: str) -> Mapping[str, Path]:
         """A record's picture paths as they are now: a review renames an OK part's."""
-        row = InspectionRow
-        query = select(row.overlay, row.crop, row.picture).where(row.id == inspection_id)
+        columns = InspectionRow.__table__.columns
+        query = select(*columns).where(InspectionRow.id == inspection_id)
         with explained(self._path), self._engine.begin() as connection:
             found = connection.execute(query).first()
         return {} if found is None else _pictures(found)
