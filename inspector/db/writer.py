@@ -114,7 +114,7 @@ class Writer:
         left_out: list[Exception] = []
         for row in self._riding:
             try:
-                self._connection.execute(insert(EventRow).values(row))
+                self._connection.execute(insert(EventRow), row)
             except (exc.StatementError, ValueError) as error:  # ValueError: text that is no UTF-8
                 if of_the_world(error):
                     raise
