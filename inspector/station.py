@@ -87,6 +87,7 @@ class StationSession:
         self._clock = clock
         self._camera: SupervisedCamera | None = None
         self._last_picture: float | None = None
+        self._site_lost = False  # over all runs; written by the thread that sends
 
     def __enter__(self) -> Self:
         """Open what stands round the station. Without it a session runs, and tells nobody."""
@@ -230,6 +231,9 @@ class StationSession:
             self._round.begin(None)
 
     def _site_said(self, sentence: str) -> None:
+        if not sentence and not self._site_lost:
+            return  # well from the start is no news
+        self._site_lost = bool(sentence)
         code = EventCode.SITE_LOST if sentence else EventCode.SITE_BACK
         text = sentence or "The site's database takes records."
         self.events.put(StationEvent(code, utc_now(), text))
