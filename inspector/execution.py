@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import Final
 
 from inspector.camera.keeper import Link, LinkChange
@@ -17,12 +18,14 @@ from inspector.pipeline.events import EventCode
 from inspector.pipeline.inspection import Inspection
 from inspector.pipeline.latched import ErrorCode
 from inspector.pipeline.readiness import Check, Precondition
-from inspector.pipeline.state import Event, RefusedError, State
+from inspector.pipeline.state import Event, State
 from inspector.pipeline.station_state import Owner, Standing, StationState
 from inspector.surroundings import Surroundings
 from inspector.watch import TURN_S
 
 LEAST_FREE_BYTES: Final = 16 * 2**20  # below, a row may not fit any more
+
+PERSON: Final = "The person at the station"
 
 OPENED: Final = (
     Precondition.CAMERA,
@@ -43,7 +46,11 @@ class Execution:
 
     ``out`` is the folder whose disk has to have room. With ``plc_triggers`` the PLC owns the line
     but while a person has paused it. Errors of the run are latched; RefusedError is raised where
-    the station may not start.
+    the station may not start. Once it has been held, by :meth:`hold`, it never executes again:
+    what goes on is another run's.
+
+    The thread that inspects, the watch and the camera's come here: what is read of the state and
+    commanded or shown for it, is so under one lock.
     """
 
     def __init__(
@@ -57,13 +64,16 @@ class Execution:
     ) -> None:
         self._state, self._control, self._round = state, control, surroundings
         self._out, self._plc_triggers = out, plc_triggers
+        self._lock = RLock()
         self.is_open = False  # the run has its row, and all that it needs
-        self._begun = False
+        self._begun = self._held = False
 
     @contextmanager
     def ended_in_a_state(self) -> Iterator[None]:
         """From Preoperational and back to it; in Error where the run does not simply end."""
         self._reset()
+        if self._plc_triggers:  # whom a person's pause, ended by Stop, took it from
+            self._state.take_control(Owner.PLC, PERSON)
         self._state.command(Event.SELECT_MODE_AUTOMATIC, self._state.standing.owner)
         try:
             yield
@@ -81,20 +91,31 @@ class Execution:
         self._state.note(Check(name, True, f"The {name} is well.") for name in OPENED)
         self._state.note([disk_check(self._out)])
         while not self._started():
-            if not self.links_are_back():
+            if self._held or not self.links_are_back():
                 return
         self._begun = True
+        yield from inspections
+
+    @contextmanager
+    def held_at_its_end(self) -> Iterator[None]:
+        """Round :meth:`executed`, and left before anything closes: a sink that fails ends the run,
+        too, and leaves the inspections where they are."""
         try:
-            yield from inspections
+            yield
         finally:
             self.hold()
 
     def hold(self) -> None:
         """No part may come any more, from now on: whoever closes may take its time."""
-        standing = self._state.standing
-        if standing.state.is_executing:
-            self._state.command(Event.STOP, standing.owner)
-        self._round.show(self._state.standing)
+        with self._lock:
+            self._held = True
+            self._state.call_off(Event.STOP, "the run ends")
+            self.show()
+
+    def show(self) -> None:
+        """Tell line and monitor how the station stands now."""
+        with self._lock:
+            self._round.show(self._state.standing)
 
     def links_are_back(self, meanwhile: Callable[[], None] = nothing) -> bool:
         """What heals by itself is waited for: it is no end of a run. False where it was stopped."""
@@ -108,11 +129,10 @@ class Execution:
     def note_what_changes(self) -> None:
         """What a station looks at by itself, whatever the line does."""
         self._state.note([disk_check(self._out)])
-        standing, paused = self._state.standing, self._control.state is RunState.PAUSED
-        if self._plc_triggers:
-            self._hand_over(standing, Owner.PERSON if paused else Owner.PLC)
-        elif standing.state is State.CONTINUOUS_EXECUTION and paused is not standing.paused:
-            (self._state.pause if paused else self._state.go_on)(standing.owner)
+        with self._lock:
+            control = self._control.state
+            if self._begun and not self._held and control is not RunState.STOPPED:
+                self._follow(paused=control is RunState.PAUSED)
 
     def camera_changed(self, change: LinkChange) -> None:
         if change.link is Link.LOST:
@@ -120,27 +140,29 @@ class Execution:
         else:
             text = f"The camera {change.camera} is back. {change.sentence}".rstrip()
             self._state.resolve(ErrorCode.CAMERA_LOST, text)
-        self._round.show(self._state.standing)  # at once: no trigger may come meanwhile
+        self.show()  # at once: no trigger may come meanwhile
+
+    def _follow(self, *, paused: bool) -> None:
+        """Do in the station's state what a person did at the window."""
+        standing = self._state.standing
+        if self._plc_triggers:
+            self._hand_over(standing, Owner.PERSON if paused else Owner.PLC)
+        elif standing.state is State.CONTINUOUS_EXECUTION and paused is not standing.paused:
+            (self._state.pause if paused else self._state.go_on)(standing.owner)
 
     def _hand_over(self, standing: Standing, owner: Owner) -> None:
         """A person who pauses takes the line from the PLC, and gives it back by going on."""
         held = standing.missing or any(error.blocks for error in standing.errors)
-        if not self._begun or (owner is Owner.PLC and held):
+        if owner is Owner.PLC and held:
             return
-        self._state.take_control(owner, "The person at the station")
+        self._state.take_control(owner, PERSON)
         if owner is Owner.PLC and self._state.standing.state is State.INITIALIZED:
             self._started()  # if not, the next look tries again
 
     def _started(self) -> bool:
         """Into execution; False where a link that comes back by itself was lost just now."""
-        try:
-            for event in (Event.PREPARE_RECIPE, Event.START_CONTINUOUS):
-                self._state.command(event, self._state.standing.owner)
-        except RefusedError:
-            if not self._state.standing.heals:
-                raise
-            return False
-        return True
+        with self._lock:
+            return not self._held and self._state.start(self._state.standing.owner)
 
     def _reset(self) -> None:
         standing = self._state.standing
@@ -151,10 +173,9 @@ class Execution:
         self._state.note(Check(name, False, f"The {name} is closed.") for name in OPENED)
         closed = "The camera that was lost is closed."
         self._state.resolve(ErrorCode.CAMERA_LOST, closed, EventCode.ERROR_RESOLVED)
-        self.is_open = self._begun = False
-        if self._state.standing.state is not State.ERROR:
-            self._reset()
-        self._round.show(self._state.standing)
+        self.is_open = False
+        self._state.call_off(Event.RESET, "the run is over")
+        self.show()
         self._round.pass_on()
 
 

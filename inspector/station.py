@@ -142,7 +142,11 @@ class StationSession:
             info = self._run_info(run_id, camera.name, detector, camera.in_effect)
             outbox = self.settings.site is not None
             log = InspectionLog(self.database, info, writer=writer, outbox=outbox)
-            run(execution.executed(self._seen(inspections)), self._sinks(log, screen))
+            run(
+                execution.executed(self._seen(inspections)),
+                self._sinks(log, screen),
+                execution.held_at_its_end(),
+            )
 
     def standing(self) -> Standing:
         """How the station stands now; at once, from any thread."""
@@ -217,7 +221,7 @@ class StationSession:
         def look() -> None:
             with suppress(RefusedError):  # something was lost just now: the next look sees it
                 execution.note_what_changes()
-            self._round.show(self.state.standing)
+            execution.show()
             self._round.pass_on(keep)
 
         self._round.begin(run_id)

@@ -5,7 +5,7 @@ before anybody is shown, or told, the verdict.
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -29,13 +29,19 @@ class Sink(Protocol):
         ...
 
 
-def run(inspections: Iterable[Inspection], sinks: Sequence[Sink]) -> None:
+def run(
+    inspections: Iterable[Inspection],
+    sinks: Sequence[Sink],
+    meanwhile: AbstractContextManager[object] = nullcontext(),  # noqa: B008 (may be used again)
+) -> None:
     """Send every inspection through all sinks in order, until there are no more.
 
     A sink that fails ends the run: a verdict whose record was refused is never acknowledged.
+    ``meanwhile`` is left first, however it ends: before any sink takes its time to close.
     """
     with ExitStack() as stack:
         entered = [stack.enter_context(sink) for sink in sinks]
+        stack.enter_context(meanwhile)
         for inspection in inspections:
             for sink in entered:
                 inspection = sink.write(inspection)

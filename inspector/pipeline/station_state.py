@@ -28,7 +28,7 @@ from inspector.pipeline.latched import (
 )
 from inspector.pipeline.loop import utc_now
 from inspector.pipeline.readiness import REQUIRED, Check, Precondition, missing
-from inspector.pipeline.state import METHODS, Event, RefusedError, State, after
+from inspector.pipeline.state import METHODS, TABLE, Event, RefusedError, State, after
 
 
 class Owner(StrEnum):
@@ -106,23 +106,35 @@ class StationState:
     @property
     def standing(self) -> Standing:
         with self._lock:
-            paused = self._paused and self._state is State.CONTINUOUS_EXECUTION
-            errors = tuple(self._errors.values())
-            return Standing(self._state, paused, self._owner, errors, self._missing())
+            return self._standing()
 
     def command(self, event: Event, by: Owner) -> None:
         """One of :data:`COMMANDS`, from one side; see :func:`inspector.pipeline.state.after`."""
         if event not in COMMANDS:
             raise ValueError(f"{event} is no command")
         with self._lock:
-            self._require_owner(event, by)
-            reached = after(self._state, event)
-            self._require_possible(event)
-            if event in (Event.STOP, Event.ABORT):
-                self._want_less(State.READY)
-            else:
-                self._want(WANTED[event])
-            self._settle(self._state, reached, f"{event} by the {by}")
+            self._command(event, by)
+
+    def start(self, by: Owner) -> bool:
+        """PrepareRecipe and StartContinuous, with nothing between them: both, or neither.
+
+        False where what holds the station in Error goes by itself: ask again once it has.
+        """
+        with self._lock:
+            if self._standing().heals:
+                return False
+            self._command(Event.PREPARE_RECIPE, by)
+            self._command(Event.START_CONTINUOUS, by)
+            return True
+
+    def call_off(self, event: Event, why: str) -> None:
+        """Stop or Reset because the run is over: in any state, whoever owns the line.
+
+        Where an error or a missing precondition has suspended what goes beyond, it is not resumed.
+        """
+        with self._lock:
+            self._want_less(WANTED[event])
+            self._settle(self._state, TABLE.get((self._state, event), self._state), why)
 
     def pause(self, by: Owner) -> None:
         """Accept no trigger until :meth:`go_on`: ContinuousExecution goes on, with all it holds."""
@@ -188,6 +200,21 @@ class StationState:
         with self._lock:
             for code in self._errors:
                 self._acknowledge(code, person)
+
+    def _standing(self) -> Standing:
+        paused = self._paused and self._state is State.CONTINUOUS_EXECUTION
+        errors = tuple(self._errors.values())
+        return Standing(self._state, paused, self._owner, errors, self._missing())
+
+    def _command(self, event: Event, by: Owner) -> None:
+        self._require_owner(event, by)
+        reached = after(self._state, event)
+        self._require_possible(event)
+        if event in (Event.STOP, Event.ABORT):
+            self._want_less(State.READY)
+        else:
+            self._want(WANTED[event])
+        self._settle(self._state, reached, f"{event} by the {by}")
 
     def _acknowledge(self, code: ErrorCode, person: str) -> None:
         before = self._errors

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
@@ -64,3 +65,15 @@ def test_a_verdict_whose_record_is_refused_reaches_nobody_and_ends_the_run() -> 
         "screen 0 ['log']",
         "screen closes",
     ]
+
+
+@pytest.mark.parametrize("fails_at", [None, 1])
+def test_what_is_held_meanwhile_is_left_before_any_sink_closes(fails_at: int | None) -> None:
+    book: list[str] = []
+    with suppress(DatabaseError):
+        run(
+            parts(3), [Notebook("log", book, fails_at), Notebook("b", book)], Notebook("held", book)
+        )
+
+    assert book[2] == "held opens"
+    assert book[-3:] == ["held closes", "b closes", "log closes"]

@@ -8,7 +8,7 @@ from inspector.pipeline.event_queue import EventQueue
 from inspector.pipeline.events import EventCode
 from inspector.pipeline.latched import KINDS, ErrorCode
 from inspector.pipeline.readiness import REQUIRED, Check
-from inspector.pipeline.state import RefusedError, State
+from inspector.pipeline.state import Event, RefusedError, State
 from inspector.pipeline.station_state import COMMANDS, Owner, StationState
 from tests.inspector.pipeline_parts import NOON
 
@@ -94,6 +94,29 @@ class AnyDay(RuleBasedStateMachine):
     def job_done(self) -> None:
         if self.station.standing.state.is_executing:
             self.station.job_done()
+
+    @rule(by=owners)
+    def start(self, by: Owner) -> None:
+        before = self.station.standing
+        try:
+            started = self.station.start(by)
+        except RefusedError:
+            started = False
+        if started:
+            assert self.station.standing.state is State.CONTINUOUS_EXECUTION
+        else:
+            assert self.station.standing == before
+
+    @rule(event=st.sampled_from([Event.STOP, Event.RESET]))
+    def call_off(self, event: Event) -> None:
+        halted = self.station.standing.state is State.HALTED
+        self.station.call_off(event, "the run ends")
+        state = self.station.standing.state
+        assert not state.is_executing
+        if event is Event.RESET:
+            assert state in (State.PREOPERATIONAL, State.ERROR)
+        else:
+            assert halted is (state is State.HALTED)
 
     @invariant()
     def no_part_is_judged_while_something_is_wrong(self) -> None:

@@ -224,6 +224,52 @@ def test_what_an_error_suspended_can_be_called_off(event: Event) -> None:
     assert station.standing.state is State.READY
 
 
+@pytest.mark.parametrize("owner", [PERSON, PLC])
+@pytest.mark.parametrize(
+    ("event", "back"), [(Event.STOP, State.READY), (Event.RESET, State.PREOPERATIONAL)]
+)
+def test_the_end_of_a_run_calls_off_what_an_error_or_a_full_disk_suspended(
+    event: Event, back: State, owner: Owner
+) -> None:
+    for error, checks in ((CAMERA, ALL), (None, (FULL,)), (CAMERA, (FULL,))):
+        station = _at(State.CONTINUOUS_EXECUTION)
+        if owner is PLC:
+            station.take_control(PLC, "Kim")
+            assert station.start(PLC)
+        station.note(checks)
+        if error is not None:
+            station.raise_error(error, "No camera.")
+        station.call_off(event, "the run ends")
+        station.resolve(CAMERA, "Back.")
+        station.note(ALL)
+
+        assert station.standing.state is back
+
+
+@pytest.mark.parametrize("event", [Event.STOP, Event.RESET])
+@pytest.mark.parametrize("state", State)
+def test_the_end_of_a_run_is_refused_nowhere(state: State, event: Event) -> None:
+    station = _at(state)
+    station.call_off(event, "the run ends")
+
+    assert not station.standing.state.is_executing
+
+
+def test_a_start_waits_for_what_heals_and_is_refused_where_something_else_is_missing() -> None:
+    station = _at(State.INITIALIZED)
+    station.raise_error(CAMERA, "No camera.")
+    assert not station.start(PERSON)
+    station.resolve(CAMERA, "Back.")
+    assert station.standing.state is State.INITIALIZED  # nothing of the start was left behind
+    station.note([FULL])
+    with pytest.raises(RefusedError, match=r"not ready: The disk is full\."):
+        station.start(PERSON)
+    station.note(ALL)
+    assert station.standing.state is State.INITIALIZED
+    assert station.start(PERSON)
+    assert station.standing.state is State.CONTINUOUS_EXECUTION
+
+
 def test_stop_never_asks_for_more_than_was_asked_for() -> None:
     station = _at(State.INITIALIZED)
     station.command(Event.STOP, PERSON)

@@ -103,6 +103,23 @@ def test_a_database_that_refuses_ends_in_error_until_a_person_has_seen_it(tmp_pa
     assert session.state.standing.state is not State.ERROR
 
 
+def test_what_fails_is_over_before_the_sinks_close(tmp_path: Path) -> None:
+    session = StationSession(make_station(tmp_path, "sim:disc?parts=200&size=64"))
+    seen: list[State] = []
+
+    class Failing(NoScreen):
+        def write(self, inspection: Inspection) -> Inspection:
+            raise OSError("the screen is gone")
+
+        def __exit__(self, *_: object) -> None:
+            seen.append(session.state.standing.state)
+
+    with pytest.raises(OSError, match="gone"):
+        go(session, Failing())
+    assert len(seen) == 1
+    assert not seen[0].is_executing
+
+
 def test_a_locked_database_is_latched_under_its_own_code(tmp_path: Path) -> None:
     session = StationSession(make_station(tmp_path, "sim:disc?parts=2&size=64"))
     session.settings.out.mkdir()
