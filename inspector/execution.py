@@ -67,6 +67,7 @@ class Execution:
         self._lock = RLock()
         self.is_open = False  # the run has its row, and all that it needs
         self._begun = self._held = False
+        self._latched: BaseException | None = None
 
     @contextmanager
     def ended_in_a_state(self) -> Iterator[None]:
@@ -76,14 +77,25 @@ class Execution:
             self._state.take_control(Owner.PLC, PERSON)
         self._state.command(Event.SELECT_MODE_AUTOMATIC, self._state.standing.owner)
         try:
+            with self.latched():
+                yield
+        finally:
+            self._close()
+
+    @contextmanager
+    def latched(self) -> Iterator[None]:
+        """What ends the run by coming through here is an error of the station, told once: while
+        there is still somebody who keeps it, wherever it came from."""
+        try:
             yield
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            self._state.raise_error(error_code(error), sentence_of(error))
+            if error is not self._latched:
+                self._latched = error
+                self._state.raise_error(error_code(error), sentence_of(error))
+                self.show()
             raise
-        finally:
-            self._close()
 
     def executed(self, inspections: Iterable[Inspection]) -> Iterator[Inspection]:
         """The same inspections, from Ready on: whoever asks for the first has opened the rest."""
@@ -101,7 +113,8 @@ class Execution:
         """Round :meth:`executed`, and left before anything closes: a sink that fails ends the run,
         too, and leaves the inspections where they are."""
         try:
-            yield
+            with self.latched():
+                yield
         finally:
             self.hold()
 
@@ -173,7 +186,7 @@ class Execution:
         self._state.note(Check(name, False, f"The {name} is closed.") for name in OPENED)
         closed = "The camera that was lost is closed."
         self._state.resolve(ErrorCode.CAMERA_LOST, closed, EventCode.ERROR_RESOLVED)
-        self.is_open = False
+        self.is_open, self._latched = False, None
         self._state.call_off(Event.RESET, "the run is over")
         self.show()
         self._round.pass_on()

@@ -184,10 +184,10 @@ class StationSession:
             check_fit(self.settings, detector.plan, self._recipe)
             stack.enter_context(alone_in(s.out))
             writer = stack.enter_context(Writer(self.database))
+            stack.enter_context(self._told(execution, control, run_id, writer))
             about = self._run_info(run_id, "", detector)  # no camera is open yet
             verify_and_keep(detector, self._recipe.limits, self._shown(detector), writer, about)
             self.plan, self._last_picture = detector.plan, None
-            stack.enter_context(self._told(execution, control, run_id, writer))
             if s.site is not None:
                 stack.enter_context(Forwarding(writer, s.site.url, self._site_said))
             camera = stack.enter_context(self._supervised(execution, control))
@@ -224,10 +224,11 @@ class StationSession:
             execution.show()
             self._round.pass_on(keep)
 
+        self._round.pass_on(keep)  # first what came since the last run
         self._round.begin(run_id)
         self._say(EventCode.RUN_STARTED, "A run begins.", run_id)
         try:
-            with watch(look, control.stop):
+            with execution.latched(), watch(look, control.stop):
                 yield
         finally:
             self._say(EventCode.RUN_ENDED, "The run is over.", run_id)

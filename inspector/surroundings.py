@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self, TextIO
 
 from engine.types import KnownError
@@ -22,10 +22,11 @@ from inspector.monitor.metrics import MetricsSink
 from inspector.monitor.pulse import Pulse
 from inspector.monitor.server import MonitorServer
 from inspector.monitor.systemd import Watchdog
-from inspector.pipeline.event_queue import EventQueue
+from inspector.pipeline.event_queue import Drained, EventQueue
 from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.housekeeper import Retention
 from inspector.pipeline.latched import ErrorCode
+from inspector.pipeline.loop import utc_now
 from inspector.pipeline.sinks import Sink
 from inspector.pipeline.state import State
 from inspector.pipeline.station_state import Standing, StationState
@@ -49,6 +50,7 @@ class Surroundings:
     ) -> None:
         self._settings, self._state, self._events = settings, state, events
         self._products, self._stream = products, stream
+        self._unkept = EventQueue()  # told, and waiting for a database that is open
         self.pulse = Pulse()
         self.line: ModbusLine | None = None
         self._mqtt: MqttLink | None = None
@@ -126,13 +128,21 @@ class Surroundings:
             self._metrics.enter_state(signs.state)
 
     def pass_on(self, keep: Keep | None = None) -> None:
-        """What has happened, to whoever listens; ``keep`` writes it into the database."""
+        """What has happened, to whoever listens; ``keep`` writes it into the database.
+
+        Without one, as between two runs, it waits for the next that has one.
+        """
         heard = (self._log, self._metrics)
-        says = [each.say for each in heard if each is not None]
-        tells = [] if self._mqtt is None else [self._mqtt.tell]
-        for event in self._events.drain().events:
-            for listen in (*says, *tells, *([] if keep is None else [keep])):
-                listen(event)
+        tells = [each.say for each in heard if each is not None]
+        if self._mqtt is not None:
+            tells.append(self._mqtt.tell)
+        for event in _all_of(self._events.drain()):
+            self._unkept.put(event)
+            for tell in tells:
+                tell(event)
+        if keep is not None:
+            for event in _all_of(self._unkept.drain()):
+                keep(event)
 
     def _plc_said(self, event: StationEvent) -> None:
         """A PLC that is gone keeps the station from being Ready until it is back."""
@@ -149,3 +159,12 @@ class Surroundings:
         errors = [Check(error.code, not error.blocks, error.sentence) for error in standing.errors]
         state = Check("state", standing.state in READY, standing.state)
         return (state, pulse_check(self.pulse), *missing, *errors)
+
+
+def _all_of(drained: Drained) -> Iterator[StationEvent]:
+    """What came, after a word on older events that nobody can tell any more."""
+    if drained.lost:
+        text = f"{drained.lost} events are lost: nobody took them in time."
+        details = MappingProxyType({"lost": drained.lost})
+        yield StationEvent(EventCode.EVENTS_LOST, utc_now(), text, details)
+    yield from drained.events

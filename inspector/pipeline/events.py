@@ -42,6 +42,7 @@ class EventCode(StrEnum):
     DATABASE_REFUSED = "database_refused"
     CRASHED = "crashed"
     LOG_LINES_LOST = "log_lines_lost"
+    EVENTS_LOST = "events_lost"
 
 
 SEVERITY: Final[Mapping[EventCode, Severity]] = MappingProxyType(
@@ -58,6 +59,7 @@ SEVERITY: Final[Mapping[EventCode, Severity]] = MappingProxyType(
         EventCode.TRIGGERS_REFUSED: Severity.WARNING,
         EventCode.MESSAGE_REFUSED: Severity.WARNING,
         EventCode.LOG_LINES_LOST: Severity.WARNING,
+        EventCode.EVENTS_LOST: Severity.WARNING,
     }
 )
 """Those not named are :attr:`Severity.INFO`."""

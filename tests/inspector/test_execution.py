@@ -151,8 +151,23 @@ def test_a_sink_that_fails_holds_the_station_before_anything_closes(tmp_path: Pa
             executed.append(bench.executes)
 
     execution = bench.execution
+    sinks = [Closing("log", fails_at=1), Closing("screen")]
     with pytest.raises(DatabaseError), execution.ended_in_a_state():
-        sinks = [Closing("log", fails_at=1), Closing("screen")]
         run(execution.executed(parts(9)), sinks, execution.held_at_its_end())
     assert executed == [False, False]
     assert bench.state.standing.state is State.ERROR
+
+
+def test_what_ends_a_run_is_told_once_and_before_anything_closes(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, plc_triggers=False)
+    told: list[int] = []
+
+    class Closing(Notebook):
+        def __exit__(self, *_: object) -> None:
+            told.extend(error.count for error in bench.state.standing.errors)
+
+    execution, sinks = bench.execution, [Closing("log", fails_at=1)]
+    with pytest.raises(DatabaseError), execution.ended_in_a_state(), execution.latched():
+        run(execution.executed(parts(9)), sinks, execution.held_at_its_end())
+    (error,) = bench.state.standing.errors
+    assert (told, error.count) == ([1], 1)

@@ -21,6 +21,7 @@ from inspector.app import NoScreen
 from inspector.pipeline.control import Control
 from inspector.pipeline.events import EventCode
 from inspector.pipeline.inspection import Inspection
+from inspector.pipeline.latched import ErrorCode
 from inspector.pipeline.state import State
 from inspector.pipeline.station_state import Standing
 from inspector.station import StationSession
@@ -118,6 +119,44 @@ def test_what_fails_is_over_before_the_sinks_close(tmp_path: Path) -> None:
         go(session, Failing())
     assert len(seen) == 1
     assert not seen[0].is_executing
+
+
+def test_what_ended_a_run_is_among_its_events(tmp_path: Path) -> None:
+    session = StationSession(make_station(tmp_path, "sim:disc?parts=200&size=64"))
+
+    def crash_at_5(part: int) -> None:
+        if part == 5:
+            raise OSError("the screen is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        go(session, Watcher(crash_at_5))
+    codes = said(session)
+    assert codes.count(EventCode.ERROR_RAISED) == 1
+    assert codes.index(EventCode.ERROR_RAISED) < codes.index(EventCode.RUN_ENDED)
+
+
+def test_what_kept_a_run_from_opening_is_in_the_database(tmp_path: Path) -> None:
+    empty = tmp_path / "pictures"
+    empty.mkdir()
+    session = StationSession(make_station(tmp_path, f"folder:{empty}"))
+    with pytest.raises(InputError):
+        go(session, NoScreen())
+    assert EventCode.ERROR_RAISED in said(session)
+
+
+def test_what_happens_between_two_runs_is_written_by_the_next_and_is_not_its_own(
+    tmp_path: Path,
+) -> None:
+    session = StationSession(make_station(tmp_path, "sim:disc?parts=2&size=64"))
+    go(session, NoScreen())
+    before = said(session)
+    session.state.raise_error(ErrorCode.INTERNAL, "KeyError")
+    session.acknowledge()
+    go(session, NoScreen())
+    assert before[-1] == EventCode.RUN_ENDED
+    query = "SELECT run_id FROM event WHERE code = 'error_acknowledged'"
+    with closing(sqlite3.connect(session.database)) as connection:
+        assert connection.execute(query).fetchall() == [(None,)]
 
 
 def test_a_locked_database_is_latched_under_its_own_code(tmp_path: Path) -> None:
