@@ -13,6 +13,7 @@ from typing import Final
 
 from inspector.camera.keeper import Link, LinkChange
 from inspector.failure import error_code, sentence_of
+from inspector.monitor.pulse import HUNG_AFTER_S
 from inspector.pipeline.control import Control, RunState
 from inspector.pipeline.events import EventCode
 from inspector.pipeline.inspection import Inspection
@@ -66,7 +67,7 @@ class Execution:
         self._out, self._plc_triggers = out, plc_triggers
         self._lock = RLock()
         self.is_open = False  # the run has its row, and all that it needs
-        self._begun = self._held = False
+        self._begun = self._held = self._hung = False
         self._latched: BaseException | None = None
 
     @contextmanager
@@ -142,6 +143,7 @@ class Execution:
     def note_what_changes(self) -> None:
         """What a station looks at by itself, whatever the line does."""
         self._state.note([disk_check(self._out)])
+        self._note_whether_it_hangs()
         with self._lock:
             control = self._control.state
             if self._begun and not self._held and control is not RunState.STOPPED:
@@ -154,6 +156,17 @@ class Execution:
             text = f"The camera {change.camera} is back. {change.sentence}".rstrip()
             self._state.resolve(ErrorCode.CAMERA_LOST, text)
         self.show()  # at once: no trigger may come meanwhile
+
+    def _note_whether_it_hangs(self) -> None:
+        """The watch's own: told once a part that does not get through, and once it is."""
+        busy_s = self._round.pulse.busy_s()
+        hung = self._begun and not self._held and busy_s > HUNG_AFTER_S
+        if hung and not self._hung:
+            text = f"One part has been inspected for {busy_s:.0f} s and is not through yet."
+            self._state.raise_error(ErrorCode.HUNG, text)
+        elif self._hung and not hung:
+            self._state.resolve(ErrorCode.HUNG, "The part that took so long is through.")
+        self._hung = hung
 
     def _follow(self, *, paused: bool) -> None:
         """Do in the station's state what a person did at the window."""
@@ -186,6 +199,7 @@ class Execution:
         self._state.note(Check(name, False, f"The {name} is closed.") for name in OPENED)
         closed = "The camera that was lost is closed."
         self._state.resolve(ErrorCode.CAMERA_LOST, closed, EventCode.ERROR_RESOLVED)
+        self._state.resolve(ErrorCode.HUNG, "The part that took so long is given up.")
         self.is_open, self._latched = False, None
         self._state.call_off(Event.RESET, "the run is over")
         self.show()

@@ -19,7 +19,7 @@ from inspector.line.signals import StationSigns
 from inspector.logs.station_log import StationLog
 from inspector.monitor.health import Check, pulse_check
 from inspector.monitor.metrics import MetricsSink
-from inspector.monitor.pulse import Pulse
+from inspector.monitor.pulse import Doing, Pulse
 from inspector.monitor.server import MonitorServer
 from inspector.monitor.systemd import Watchdog
 from inspector.pipeline.event_queue import Drained, EventQueue
@@ -91,7 +91,9 @@ class Surroundings:
         return self._mqtt
 
     def begin(self, run_id: str | None) -> None:
-        """Lines of the log belong to this run from now on; None: to none."""
+        """Lines of the log belong to this run from now on, None: to none; and it draws its first
+        picture yet, whatever the run before has left in hand."""
+        self.pulse.note(Doing.ENDED if run_id is None else Doing.STARTING)
         if self._log is not None:
             self._log.run = run_id
 

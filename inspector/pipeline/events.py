@@ -32,6 +32,7 @@ class EventCode(StrEnum):
     CAMERA_BACK = "camera_back"
     LINE_LOST = "line_lost"
     LINE_BACK = "line_back"
+    HUNG = "hung"
     SITE_LOST = "site_lost"
     SITE_BACK = "site_back"
     TRIGGERS_REFUSED = "triggers_refused"
@@ -50,6 +51,7 @@ SEVERITY: Final[Mapping[EventCode, Severity]] = MappingProxyType(
         EventCode.ERROR_RAISED: Severity.ALARM,
         EventCode.CAMERA_LOST: Severity.ALARM,
         EventCode.LINE_LOST: Severity.ALARM,
+        EventCode.HUNG: Severity.ALARM,
         EventCode.PICTURE_NOT_SAVED: Severity.ALARM,
         EventCode.DATABASE_REFUSED: Severity.ALARM,
         EventCode.CRASHED: Severity.ALARM,

@@ -22,6 +22,7 @@ class ErrorCode(StrEnum):
     LINE_LOST = "line_lost"
     DATABASE_REFUSED = "database_refused"
     INFERENCE_FAILED = "inference_failed"
+    HUNG = "hung"
     NOT_OPENED = "not_opened"
     INTERNAL = "internal_error"
 
@@ -51,6 +52,7 @@ KINDS: Final[Mapping[ErrorCode, ErrorKind]] = MappingProxyType(
         ),
         ErrorCode.DATABASE_REFUSED: ErrorKind(raised=EventCode.DATABASE_REFUSED),
         ErrorCode.INFERENCE_FAILED: ErrorKind(lasting=False),
+        ErrorCode.HUNG: ErrorKind(heals=True, raised=EventCode.HUNG),
         ErrorCode.NOT_OPENED: ErrorKind(lasting=False),
         ErrorCode.INTERNAL: ErrorKind(lasting=False),
     }

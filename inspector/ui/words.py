@@ -50,6 +50,7 @@ ERRORS: Final[Mapping[ErrorCode, tuple[str, str]]] = {
     ErrorCode.LINE_LOST: ("PLC", "The PLC is lost"),
     ErrorCode.DATABASE_REFUSED: ("Database", "The database took no record"),
     ErrorCode.INFERENCE_FAILED: ("Model", "The model failed"),
+    ErrorCode.HUNG: ("Inspection", "A part takes too long"),
     ErrorCode.NOT_OPENED: ("Run", "The run could not go on"),
     ErrorCode.INTERNAL: ("Program", "A fault of this program"),
 }

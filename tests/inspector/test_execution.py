@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.types import DatabaseError
 from inspector.camera.keeper import Link, LinkChange
 from inspector.execution import Execution
+from inspector.monitor.pulse import HUNG_AFTER_S, Doing, Pulse
 from inspector.pipeline.control import Control
 from inspector.pipeline.event_queue import EventQueue
 from inspector.pipeline.latched import ErrorCode
@@ -33,7 +34,7 @@ class Bench:
         events = EventQueue()
         self.state = StationState(events, Owner.PLC if plc_triggers else Owner.PERSON)
         where = StationSettings(name="T1", camera="sim:disc", plan=out, recipe=out, out=out)
-        self._round = Surroundings(where, self.state, events, ["disc"], stream=None)
+        self.round = Surroundings(where, self.state, events, ["disc"], stream=None)
         self._out, self._plc_triggers = out, plc_triggers
         self.anew()
 
@@ -42,7 +43,7 @@ class Bench:
         self.control = Control()
         self.control.start()
         self.execution = Execution(
-            self.state, self.control, self._round, self._out, plc_triggers=self._plc_triggers
+            self.state, self.control, self.round, self._out, plc_triggers=self._plc_triggers
         )
 
     @contextmanager
@@ -171,3 +172,47 @@ def test_what_ends_a_run_is_told_once_and_before_anything_closes(tmp_path: Path)
         run(execution.executed(parts(9)), sinks, execution.held_at_its_end())
     (error,) = bench.state.standing.errors
     assert (told, error.count) == ([1], 1)
+
+
+def test_a_part_that_does_not_get_through_is_one_error_until_it_does(tmp_path: Path) -> None:
+    bench, now = Bench(tmp_path, plc_triggers=False), [0.0]
+    pulse = bench.round.pulse = Pulse(lambda: now[0])
+    with bench.begun():
+        pulse.note(Doing.INSPECTING)
+        now[0] = HUNG_AFTER_S
+        bench.look()
+        assert bench.executes
+        for now[0] in (HUNG_AFTER_S + 1, HUNG_AFTER_S + 2):
+            bench.look()
+            (error,) = bench.state.standing.errors
+            assert (error.code, error.count) == (ErrorCode.HUNG, 1)
+            assert bench.state.standing.state is State.ERROR
+        pulse.note(Doing.WAITING)
+        bench.look()
+        assert bench.executes
+        (error,) = bench.state.standing.errors
+        assert (error.is_resolved, error.acknowledged_by) == (True, None)
+        now[0] += 10 * HUNG_AFTER_S  # a line that stands still
+        bench.look()
+        assert bench.executes
+        pulse.note(Doing.INSPECTING)
+        now[0] += 2 * HUNG_AFTER_S
+        bench.look()
+    assert [error.is_resolved for error in bench.state.standing.errors] == [True]
+    assert bench.state.standing.state is State.PREOPERATIONAL
+
+
+def test_nothing_hangs_before_the_first_part_and_after_the_last(tmp_path: Path) -> None:
+    bench, now = Bench(tmp_path, plc_triggers=False), [0.0]
+    pulse = bench.round.pulse = Pulse(lambda: now[0])
+    pulse.note(Doing.INSPECTING)  # what a run left that ended by an error
+    now[0] = 2 * HUNG_AFTER_S
+    with bench.execution.ended_in_a_state():
+        bench.look()
+    bench.anew()
+    with bench.begun():
+        bench.execution.hold()
+        bench.look()
+    assert bench.state.standing.errors == ()
+    bench.round.begin("run 3")
+    assert pulse.busy_s() == 0

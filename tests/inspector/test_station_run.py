@@ -1,5 +1,6 @@
 """How a station stands while it runs: Ready when all is open, Error where it cannot go on."""
 
+import itertools
 import json
 import os
 import socket
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from engine.detector import Detector
-from engine.types import DatabaseError, InputError
+from engine.types import DatabaseError, Image, InputError, Prediction
 from inspector.app import NoScreen
 from inspector.pipeline.control import Control
 from inspector.pipeline.events import EventCode
@@ -157,6 +158,28 @@ def test_what_happens_between_two_runs_is_written_by_the_next_and_is_not_its_own
     query = "SELECT run_id FROM event WHERE code = 'error_acknowledged'"
     with closing(sqlite3.connect(session.database)) as connection:
         assert connection.execute(query).fetchall() == [(None,)]
+
+
+def test_a_model_that_hangs_is_an_alarm_until_its_part_is_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = StationSession(make_station(tmp_path, "sim:disc?size=64&fps=10"), frames=12)
+    detect, parts, seen = Detector.detect, itertools.count(), list[ErrorCode]()
+
+    def hang_at_5(detector: Detector, image: Image, product: str) -> Prediction:
+        if next(parts) == 5:
+            wait_for(lambda: session.state.standing.state is State.ERROR)
+            seen.extend(error.code for error in session.state.standing.errors)
+        return detect(detector, image, product)
+
+    monkeypatch.setattr("inspector.execution.HUNG_AFTER_S", 2.0)
+    monkeypatch.setattr(Detector, "detect", hang_at_5)
+    go(session, NoScreen())
+    assert seen == [ErrorCode.HUNG]
+    codes = said(session)
+    assert codes.count(EventCode.HUNG) == 1
+    assert codes.index(EventCode.HUNG) < codes.index(EventCode.ERROR_RESOLVED)
+    assert session.counters.counts().total.triggers == 12
 
 
 def test_a_locked_database_is_latched_under_its_own_code(tmp_path: Path) -> None:

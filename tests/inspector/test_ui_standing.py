@@ -135,7 +135,7 @@ def test_many_entries_leave_the_line_its_room(qtbot: QtBot, tmp_path: Path) -> N
         worker.start()
         qtbot.waitUntil(lambda: word(window) == "ERROR")
         assert len(window.notice.texts) == MOST
-        assert window.notice.texts[-1] == "3 more: Run, Program, Disk"
+        assert window.notice.texts[-1] == "4 more: Inspection, Run, Program, Disk"
         assert (window.width(), window.height()) == (1024, 700)
         live = window.live
         for widget in (live.picture, live.verdict, live.counters, live.controls, live.strip):
