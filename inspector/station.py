@@ -57,9 +57,9 @@ class StationSession:
 
     A plan that is damaged or of a bundle that nobody trusted has signed, a recipe measured with
     another bundle, or a product that neither knows is refused at birth, before a camera is opened;
-    and again by each run, since a plan may have been built anew meanwhile: ``plan`` is the one that
-    ran last. ``frames`` ends a run after so many; None runs until the camera ends or somebody stops
-    it.
+    and again by each run, since plan and recipe may have been made anew meanwhile: ``plan`` is the
+    one that ran last. ``frames`` ends a run after so many; None runs until the camera ends or
+    somebody stops it.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class StationSession:
         self._plc_triggers = settings.modbus is not None and settings.modbus.triggers
         owner = Owner.PLC if self._plc_triggers else Owner.PERSON
         self.state = StationState(self.events, owner)
-        self._round = Surroundings(settings, self.state, self.events, self._recipe.products)
+        self._round = Surroundings(settings, self.state, self.events)
         # Written by the run's thread alone, read by whoever asks for the status.
         self._clock = clock
         self._camera: SupervisedCamera | None = None
@@ -181,7 +181,8 @@ class StationSession:
         s = self.settings
         with ExitStack() as stack:
             detector = stack.enter_context(Detector.open(s.plan, s.threads, s.trusted_keys))
-            check_fit(self.settings, detector.plan, self._recipe)
+            self._recipe = read_recipe(s.recipe)
+            check_fit(s, detector.plan, self._recipe)
             stack.enter_context(alone_in(s.out))
             writer = stack.enter_context(Writer(self.database))
             stack.enter_context(self._told(execution, control, run_id, writer))
@@ -261,7 +262,7 @@ class StationSession:
     def _sinks(self, log: InspectionLog, screen: Sink) -> Sequence[Sink]:
         """In the order of the promise: pictures, row, line, screen; the counters see it all."""
         pictures = PictureSink.of(self.settings.out, self.settings.pictures)
-        return (pictures, log, *self._round.sinks(), screen, self.counters)
+        return (pictures, log, *self._round.sinks(self._recipe.products), screen, self.counters)
 
     def _run_info(
         self,

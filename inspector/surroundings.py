@@ -45,11 +45,10 @@ class Surroundings:
         settings: StationSettings,
         state: StationState,
         events: EventQueue,
-        products: Collection[str],
         stream: TextIO | None = sys.stderr,
     ) -> None:
         self._settings, self._state, self._events = settings, state, events
-        self._products, self._stream = products, stream
+        self._stream = stream
         self._unkept = EventQueue()  # told, and waiting for a database that is open
         self.pulse = Pulse()
         self.line: ModbusLine | None = None
@@ -64,7 +63,7 @@ class Surroundings:
             self._log = stack.enter_context(StationLog(s.out, s.name, s.log, stream=self._stream))
             stack.enter_context(Retention(s.out, s.pictures, self._events.put))
             if s.monitor is not None:
-                self._metrics = metrics = MetricsSink(self._products, s.out)
+                self._metrics = metrics = MetricsSink((), s.out)
                 stack.enter_context(MonitorServer(s.monitor, metrics.registry, self._checks))
             if s.modbus is not None:
                 self.line = stack.enter_context(ModbusLine(s.modbus, self._plc_said))
@@ -97,8 +96,10 @@ class Surroundings:
         if self._log is not None:
             self._log.run = run_id
 
-    def sinks(self) -> Sequence[Sink]:
-        """Those that a committed record goes to, for one run."""
+    def sinks(self, products: Collection[str]) -> Sequence[Sink]:
+        """Those that a committed record goes to, for one run with a recipe for ``products``."""
+        if self._metrics is not None:
+            self._metrics.know(products)
         links = [link.sink() for link in (self.line, self._mqtt) if link is not None]
         return (*links, *([] if self._metrics is None else [self._metrics]))
 

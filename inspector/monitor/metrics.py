@@ -24,8 +24,9 @@ OTHER: Final = "other"
 class MetricsSink:
     """Counts inspections; put it last, so that each stage has been measured.
 
-    ``products`` are those known; ``out`` is the folder whose disk is watched; ``clock`` gives
-    seconds. :meth:`say` takes events and :meth:`enter_state` states, from any thread.
+    ``products`` are those known until :meth:`know` says others; ``out`` is the folder whose disk is
+    watched; ``clock`` gives seconds. :meth:`say` takes events and :meth:`enter_state` states, from
+    any thread.
     """
 
     def __init__(
@@ -105,6 +106,10 @@ class MetricsSink:
             self._last_frame_s = self._clock()
         self._time(inspection)
         return inspection
+
+    def know(self, products: Collection[str]) -> None:
+        """Those of the recipe that is used from now on."""
+        self._products = frozenset(products)
 
     def say(self, event: StationEvent) -> None:
         """Count an event."""

@@ -34,7 +34,7 @@ class Bench:
         events = EventQueue()
         self.state = StationState(events, Owner.PLC if plc_triggers else Owner.PERSON)
         where = StationSettings(name="T1", camera="sim:disc", plan=out, recipe=out, out=out)
-        self.round = Surroundings(where, self.state, events, ["disc"], stream=None)
+        self.round = Surroundings(where, self.state, events, stream=None)
         self._out, self._plc_triggers = out, plc_triggers
         self.anew()
 

@@ -16,6 +16,7 @@ from threading import Thread, Timer
 import psutil
 import pytest
 
+from calibration.recipe import read_recipe
 from engine.detector import Detector
 from engine.types import DatabaseError, Image, InputError, Prediction
 from inspector.app import NoScreen
@@ -27,7 +28,7 @@ from inspector.pipeline.state import State
 from inspector.pipeline.station_state import Standing
 from inspector.station import StationSession
 from tests.inspector.line_parts import wait_for
-from tests.inspector.station_parts import make_station
+from tests.inspector.station_parts import make_recipe, make_station
 
 
 class Watcher(NoScreen):
@@ -180,6 +181,24 @@ def test_a_model_that_hangs_is_an_alarm_until_its_part_is_through(
     assert codes.count(EventCode.HUNG) == 1
     assert codes.index(EventCode.HUNG) < codes.index(EventCode.ERROR_RESOLVED)
     assert session.counters.counts().total.triggers == 12
+
+
+def test_each_run_takes_the_recipe_as_it_is_now(tmp_path: Path) -> None:
+    settings = make_station(tmp_path, "sim:disc?parts=2&size=64")
+    session = StationSession(settings)
+    go(session, NoScreen())
+    bundle = read_recipe(settings.recipe).bundle_sha256
+    make_recipe(settings.recipe, bundle, limit=-1e6)
+    go(session, NoScreen())
+    with closing(sqlite3.connect(session.database)) as connection:
+        shown = [row for (row,) in connection.execute("SELECT verdict FROM inspection ORDER BY id")]
+        hashes = [row for (row,) in connection.execute("SELECT recipe_sha256 FROM run ORDER BY id")]
+    assert shown == ["OK", "OK", "NG", "NG"]
+    assert hashes[1] == read_recipe(settings.recipe).sha256 != hashes[0]
+    make_recipe(settings.recipe, "of another bundle", limit=1e6)
+    with pytest.raises(InputError, match="bundle"):
+        go(session, NoScreen())
+    assert session.state.standing.state is State.ERROR
 
 
 def test_a_locked_database_is_latched_under_its_own_code(tmp_path: Path) -> None:
