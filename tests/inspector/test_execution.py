@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.types import DatabaseError
@@ -86,6 +86,9 @@ happened = st.lists(st.sampled_from(sorted(THINGS)), max_size=12)
 
 
 @given(plc=st.booleans(), before=happened, stop=st.booleans(), closing=happened, between=happened)
+@example(  # a camera that ends in a pause, and a person who goes on while it closes
+    plc=True, before=["pause", "look"], stop=False, closing=["start", "look"], between=[]
+)
 @settings(max_examples=300, deadline=None)
 def test_what_was_held_never_executes_again(
     tmp_path_factory: pytest.TempPathFactory,
