@@ -61,6 +61,7 @@ class Surroundings:
         s = self._settings
         with ExitStack() as stack:
             self._log = stack.enter_context(StationLog(s.out, s.name, s.log, stream=self._stream))
+            stack.callback(self._last_words)
             stack.enter_context(Retention(s.out, s.pictures, self._events.put))
             if s.monitor is not None:
                 self._metrics = metrics = MetricsSink((), s.out)
@@ -83,7 +84,12 @@ class Surroundings:
         if isinstance(error, KnownError):  # the run has said it, and what is told is told once
             kind = error = trace = None
         self._held.__exit__(kind, error, trace)
-        self.line = self._mqtt = self._metrics = self._log = None
+        self._log = None
+
+    def _last_words(self) -> None:
+        """The log hears what the others said while they closed."""
+        self.line = self._mqtt = self._metrics = None
+        self.pass_on()
 
     @property
     def mqtt(self) -> MqttLink | None:
