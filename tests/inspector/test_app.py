@@ -79,7 +79,8 @@ def _opens_a_window(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Instead of a window: how many parts its history has."""
     seen: list[int] = []
 
-    def look(session: StationSession, history: History, *, pictures: Path) -> int:
+    def look(session: StationSession, history: History, **parts: object) -> int:
+        assert set(parts) == {"pictures", "people"}
         seen.append(sum(history.counts().values()))
         return 0
 

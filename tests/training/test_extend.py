@@ -58,6 +58,7 @@ def test_a_finished_run_can_be_a_base(base: Path) -> None:
     assert (base / "model.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_the_others_are_judged_as_before(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,10 +30,15 @@ KINDS["promptmad-bank as small and full are"] = {
 KINDS["promptmad-bank on a ViT"] = {"backbone": {"name": "test_vit"}, "reconstruction": False}
 
 
-SLOW = ("promptmad-bank by ddpm", "promptmad-bank with a memory", "promptmad-bank on a ViT")
-"""An export takes 20 to 30 seconds. The first differs from the plain bank by its sampler's states,
-which other tests hold, the second is part of what ``small`` is, and the last by a trunk that timm
-makes for all."""
+SLOW = (
+    "onenip",
+    "promptmad-bank by ddpm",
+    "promptmad-bank with a memory",
+    "promptmad-bank on a ViT",
+)
+"""An export takes 20 to 30 seconds. The first is a part of what ``promptmad`` is, the second differs
+from the plain bank by its sampler's states, which other tests hold, the third is part of what
+``small`` is, and the last by a trunk that timm makes for all."""
 
 
 @pytest.fixture(
