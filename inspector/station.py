@@ -44,6 +44,7 @@ from inspector.pipeline.state import RefusedError
 from inspector.pipeline.station_state import Owner, Standing, StationState
 from inspector.settings import StationSettings, settings_sha256
 from inspector.surroundings import Surroundings
+from inspector.texts import storable
 from inspector.watch import watch
 
 if TYPE_CHECKING:
@@ -285,10 +286,10 @@ class StationSession:
             precision=plan.precision,
             steps=plan.steps,
             program_version=version("promptmad-inspector"),
-            camera_spec=without_password(self.settings.camera),
+            camera_spec=storable(without_password(self.settings.camera)),
             camera_in_effect=in_effect_text(in_effect),
             bundle_name=plan.bundle_name,
-            plan_path=str(self.settings.plan.resolve()),
+            plan_path=storable(str(self.settings.plan.resolve())),
             recipe=self._recipe.model_dump_json(),
             shift=self.settings.shift,
             lot=self.settings.lot,

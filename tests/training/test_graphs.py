@@ -36,9 +36,9 @@ SLOW = (
     "promptmad-bank with a memory",
     "promptmad-bank on a ViT",
 )
-"""An export takes 20 to 30 seconds. The first is a part of what ``promptmad`` is, the second differs
-from the plain bank by its sampler's states, which other tests hold, the third is part of what
-``small`` is, and the last by a trunk that timm makes for all."""
+"""An export takes 20 to 30 seconds. The first is a part of what ``promptmad`` is, the second
+differs from the plain bank by its sampler's states, which other tests hold, the third is part of
+what ``small`` is, and the last by a trunk that timm makes for all."""
 
 
 @pytest.fixture(
