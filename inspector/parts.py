@@ -10,11 +10,11 @@ from engine.types import InputError
 from inspector.camera.base import Frame, FrameFault
 from inspector.camera.codes import identified
 from inspector.camera.supervised import SupervisedCamera
+from inspector.clock import utc_now
 from inspector.line.frames import frame_of, refused_frame
 from inspector.line.signals import Trigger
 from inspector.monitor.pulse import watched
 from inspector.pipeline.control import Control
-from inspector.pipeline.loop import utc_now
 from inspector.settings import ModbusSettings, StationSettings
 from inspector.surroundings import Surroundings
 
@@ -35,7 +35,7 @@ def parts(
     ``hold`` is called at the end, and has to let no further trigger come. :class:`InputError`
     where camera and PLC disagree about who triggers.
     """
-    frames = surroundings.identified(_source(settings, surroundings, camera, control, hold))
+    frames = surroundings.with_messages(_source(settings, surroundings, camera, control, hold))
     if settings.part is not None:
         frames = identified(frames, settings.part)
     return watched(islice(frames, most), surroundings.pulse)

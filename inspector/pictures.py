@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from engine.types import InputError
+from inspector.clock import utc_now
 from inspector.pipeline.kept import Tier, kept_days
-from inspector.pipeline.loop import utc_now
 from inspector.pipeline.retention import Batch, Gone, aged, keep_days, retire
 from inspector.settings import PictureSettings, read_settings
 

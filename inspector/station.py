@@ -20,6 +20,7 @@ from engine.sealed import require_unsealed
 from inspector.camera.address import without_password
 from inspector.camera.base import Setting
 from inspector.camera.supervised import SupervisedCamera
+from inspector.clock import utc_now
 from inspector.db.forwarding import Forwarding
 from inspector.db.golden_checks import verify_and_keep
 from inspector.db.log import InspectionLog, RunInfo
@@ -37,7 +38,7 @@ from inspector.pipeline.frame_checks import FrameLimits
 from inspector.pipeline.ids import uuid7_ids
 from inspector.pipeline.inspection import Inspection
 from inspector.pipeline.latched import ErrorCode
-from inspector.pipeline.loop import inspect, utc_now
+from inspector.pipeline.loop import inspect
 from inspector.pipeline.pictures import PictureSink
 from inspector.pipeline.sinks import Sink, run
 from inspector.pipeline.state import RefusedError

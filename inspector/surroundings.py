@@ -13,6 +13,7 @@ from typing import Final, Self, TextIO
 
 from engine.types import KnownError
 from inspector.camera.base import NOT_SAID, Frame
+from inspector.clock import utc_now
 from inspector.line.modbus import ModbusLine
 from inspector.line.mqtt import MqttLink
 from inspector.line.signals import StationSigns
@@ -26,7 +27,6 @@ from inspector.pipeline.event_queue import Drained, EventQueue
 from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.housekeeper import Retention
 from inspector.pipeline.latched import ErrorCode
-from inspector.pipeline.loop import utc_now
 from inspector.pipeline.sinks import Sink
 from inspector.pipeline.state import State
 from inspector.pipeline.station_state import Standing, StationState
@@ -114,7 +114,7 @@ class Surroundings:
         if self.line is not None:
             self.line.alive()
 
-    def identified(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+    def with_messages(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The same frames; one that names no part is the part that a message named last."""
         for frame in frames:
             if self._mqtt is not None and frame.part == NOT_SAID:

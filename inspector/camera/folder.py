@@ -5,8 +5,7 @@ In an MVTec-AD layout (PRODUCT/test/DEFECT/…) the folders' names say what each
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from itertools import count, repeat
 from pathlib import Path
 from time import perf_counter
@@ -16,8 +15,7 @@ from typing import Self
 from engine.pictures import list_pictures, read_picture
 from engine.types import Image, InputError
 from inspector.camera.base import Camera, Frame, FrameFault, GroundTruth
-
-UTC_NOW = partial(datetime.now, UTC)
+from inspector.clock import utc_now
 
 
 class FolderCamera(Camera):
@@ -36,7 +34,7 @@ class FolderCamera(Camera):
         product: str | None = None,
         *,
         loop: bool = False,
-        clock: Callable[[], datetime] = UTC_NOW,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.name = f"folder:{folder.name}"
         self._folder = folder

@@ -18,8 +18,7 @@ finds no devices, and a lost device can lock the process up.
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 from types import MappingProxyType, TracebackType
@@ -46,8 +45,8 @@ from inspector.camera.pixels import LAYOUTS, bytes_needed, check_format, to_rgb
 from inspector.camera.producers import answering, discovered, opened
 from inspector.camera.trigger import FREE, TriggerSettings
 from inspector.camera.vitals import Pulse, link_counts, temperatures
+from inspector.clock import utc_now
 
-UTC_NOW = partial(datetime.now, UTC)
 SLICE_S = 0.002  # of waiting for a buffer, in which no other thread runs
 PAUSE_S = 50e-6  # between slices: a waiting thread wakes up and takes its turn
 PULSE_S = 0.25  # without a buffer for so long, the camera is asked whether it is there
@@ -76,7 +75,7 @@ class GenICamCamera(Camera):
         alive: Callable[[], None] = lambda: None,
         buffers: int = LEAST_BUFFERS,
         silence_s: float = 5.0,
-        clock: Callable[[], datetime] = UTC_NOW,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.name = f"genicam:{serial}"
         self.triggered = False

@@ -8,9 +8,8 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
-from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Semaphore
@@ -23,13 +22,13 @@ from engine.types import Image, InputError, MissingError
 from inspector.camera.base import Camera, Frame, FrameFault, GroundTruth
 from inspector.camera.parts import optics
 from inspector.camera.parts.render import FAMILIES, SIZES, part_seed, render
+from inspector.clock import utc_now
 
 LATE_MS = 2_000.0  # what a late frame takes beyond its own time
 TRIGGERS = ("none", "software")
 QUICK = 512  # up to so many px a part is drawn within a second, on any machine
 SLOW_S = 30.0  # what a larger one may take
 TURN_S = 0.25  # at most so long without a sign of life
-UTC_NOW = partial(datetime.now, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class SimulatedCamera(Camera):
         fires: bool = False,
         plug: Path | None = None,
         alive: Callable[[], None] = lambda: None,
-        clock: Callable[[], datetime] = UTC_NOW,
+        clock: Callable[[], datetime] = utc_now,
         timer: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -14,9 +13,7 @@ from inspector.camera.address import without_password
 from inspector.camera.base import Camera, Frame, FrameFault, Setting
 from inspector.camera.keeper import TURN_S, CameraHealth, End, Item, Keeper, LinkChange, Picture
 from inspector.camera.messages import Opened
-
-UTC_NOW = partial(datetime.now, UTC)
-
+from inspector.clock import utc_now
 
 UNASKED: Final = "A picture came that nobody asked for: the camera opens anew."
 Shoot: TypeAlias = Callable[[float], Frame]
@@ -158,7 +155,7 @@ class SupervisedCamera(Camera):
         return replace(picture.frame, queue_ms=max(0.0, waited_ms))
 
     def _missing(self) -> Frame:
-        return Frame(0, None, UTC_NOW(), 0.0, self.name, fault=FrameFault.NO_FRAME)
+        return Frame(0, None, utc_now(), 0.0, self.name, fault=FrameFault.NO_FRAME)
 
 
 def _taken(items: SimpleQueue[Item], timeout_s: float) -> Picture | None:

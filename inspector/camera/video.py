@@ -5,8 +5,7 @@ may lag behind the line. A line that sorts parts wants a GenICam camera.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from time import perf_counter
@@ -19,8 +18,8 @@ import numpy as np
 from engine.types import Image, InputError, MissingError
 from inspector.camera.address import without_password
 from inspector.camera.base import Camera, Frame, FrameFault, Setting
+from inspector.clock import utc_now
 
-UTC_NOW = partial(datetime.now, UTC)
 PATIENCE_MS = 5000
 PROPERTIES: Mapping[str, int] = MappingProxyType(
     {
@@ -46,7 +45,7 @@ class VideoCamera(Camera):
         source: str,
         settings: Mapping[str, float] = MappingProxyType({}),
         *,
-        clock: Callable[[], datetime] = UTC_NOW,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.name = f"video:{without_password(source)}"
         self.live = self.queues = not Path(source).is_file()

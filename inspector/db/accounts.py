@@ -11,13 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from inspector.clock import utc_now
 from inspector.db.changes import Changes
 from inspector.db.connect import BUSY_MS
 from inspector.db.errors import explained
 from inspector.db.people import Account, accounts, log_in
 from inspector.db.reading import reading
 from inspector.people.roles import Person
-from inspector.pipeline.loop import utc_now
 
 
 class Accounts:

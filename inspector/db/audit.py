@@ -15,13 +15,13 @@ from typing import Final
 from sqlalchemy import Connection, Row, insert, select, text
 
 from engine.types import InputError
+from inspector.clock import utc_now
 from inspector.db.chain import GENESIS, Entry, Walk, sealed, walk
 from inspector.db.errors import explained
 from inspector.db.people_tables import AuditRow
 from inspector.db.reading import reading
 from inspector.db.standing import Standing, fingerprint_of, noted, strangers
 from inspector.people.roles import Person
-from inspector.pipeline.loop import utc_now
 
 LONGEST: Final = 1000
 """Characters of one field of an entry."""

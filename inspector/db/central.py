@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, exc
 from sqlalchemy.engine import URL, make_url
 
 from engine.types import DatabaseError, InputError
+from inspector.clock import utc_now
 from inspector.db.connect import writing_engine
 from inspector.db.errors import explained
 from inspector.db.migrate import find_revision, newest_revision, upgrade
@@ -26,7 +27,6 @@ from inspector.db.run_info import write_rests
 from inspector.db.side_tables import ReceivedRow
 from inspector.db.tables import DefectRow, InspectionRow, ProductRow, RunRow
 from inspector.db.upgrade import Upgraded, upgrade_file
-from inspector.pipeline.loop import utc_now
 
 PATIENCE: Final = MappingProxyType(
     {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 5}

@@ -14,6 +14,7 @@ from typing import Self
 from sqlalchemy import Connection, select
 
 from engine.types import AccessError
+from inspector.clock import utc_now
 from inspector.db.audit import AuditLog, Change
 from inspector.db.chain import Entry
 from inspector.db.connect import BUSY_MS, writing_engine
@@ -23,7 +24,6 @@ from inspector.db.migrate import check_revision
 from inspector.db.people_tables import UserRow
 from inspector.people.roles import Permission, Person, Role, require
 from inspector.people.session import Session
-from inspector.pipeline.loop import utc_now
 
 
 class Changes:

@@ -1,11 +1,12 @@
 """Check, back up, restore and upgrade a station's database, and see what it could not send."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from inspector.clock import utc_now
 from inspector.db.verify_cli import verify
 
 db = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -33,7 +34,7 @@ def check(
     from inspector.db import check as room
     from inspector.db.golden_checks import last_golden_check
 
-    now = datetime.now(UTC)
+    now = utc_now()
     since = None if pictures_of_days is None else now - timedelta(days=pictures_of_days)
     findings = room.check(path, since)
     for sentence in findings.sentences:
@@ -76,7 +77,7 @@ def restore(
     from inspector.db.ask import ask_session
     from inspector.db.restoring import restore_with_entry
 
-    now = datetime.now(UTC)
+    now = utc_now()
     replaced = restore_with_entry(backup, path, now, lambda c: ask_session(c, who), reason)
     kept = "" if replaced is None else f"; what was there is {replaced}"
     typer.echo(f"{path}: restored{kept}.")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, insert, select
 
+from inspector.clock import utc_now
 from inspector.db.errors import explained
 from inspector.db.reading import reading
 from inspector.db.run_info import RunInfo, write_judges
 from inspector.db.side_tables import GoldenCheckRow
 from inspector.db.writer import Writer
 from inspector.pipeline.ids import uuid7_ids
-from inspector.pipeline.loop import utc_now
 
 if TYPE_CHECKING:  # who only reads what was kept needs no runtime
     from engine.detector import Detector

@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from sqlalchemy import Connection, insert, update
 
+from inspector.clock import utc_now
 from inspector.db.connect import BUSY_MS
 from inspector.db.outbox import post
 from inspector.db.payload import payload_of
@@ -24,7 +25,6 @@ from inspector.db.tables import DefectRow, InspectionRow, ProductRow, RunRow
 from inspector.db.writer import Writer, writing
 from inspector.pipeline.events import StationEvent
 from inspector.pipeline.inspection import Inspection
-from inspector.pipeline.loop import utc_now
 
 __all__ = ["InspectionLog", "RunInfo", "writing"]
 

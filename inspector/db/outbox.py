@@ -37,11 +37,11 @@ from sqlalchemy import (
 )
 
 from engine.types import DatabaseError, KnownError
+from inspector.clock import utc_now
 from inspector.db.errors import explained
 from inspector.db.reading import reading
 from inspector.db.side_tables import OutboxRow
 from inspector.db.writer import Writer
-from inspector.pipeline.loop import utc_now
 
 WAITING: Final = "WAITING"
 DEAD: Final = "DEAD"

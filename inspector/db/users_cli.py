@@ -19,9 +19,9 @@ MaybeReason = Annotated[str | None, typer.Option(help="Why; it goes into the aud
 @users.command("list")
 def list_users(database: Database) -> None:
     """List accounts, roles, and who is disabled or locked."""
+    from inspector.clock import utc_now
     from inspector.db.people import accounts
     from inspector.db.reading import reading
-    from inspector.pipeline.loop import utc_now
 
     now = utc_now()
     with reading(database) as engine, engine.connect() as connection:

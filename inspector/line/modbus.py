@@ -10,6 +10,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
+from inspector.clock import utc_now
 from inspector.line.codec import Order
 from inspector.line.desk import Desk
 from inspector.line.exchange import ALL_LOW, UNKNOWN, Exchange
@@ -21,7 +22,6 @@ from inspector.line.sink import LineSink
 from inspector.line.watch import MODBUS, LinkWatch, Listener
 from inspector.pipeline.control import Control
 from inspector.pipeline.events import Details, EventCode, StationEvent
-from inspector.pipeline.loop import utc_now
 from inspector.settings import ModbusSettings
 
 LOOK_S: Final = 0.01

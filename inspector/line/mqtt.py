@@ -27,6 +27,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from engine.types import InputError
 from inspector.camera.base import PartIdentity
+from inspector.clock import utc_now
 from inspector.line.identities import Identities
 from inspector.line.mqtt_access import read_password, tls_context
 from inspector.line.mqtt_messages import (
@@ -41,7 +42,6 @@ from inspector.line.signals import LineCounts, StationSigns
 from inspector.line.watch import Listener
 from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.inspection import Inspection
-from inspector.pipeline.loop import utc_now
 from inspector.settings import MqttSettings
 
 MOST_WAIT_S: Final = 2

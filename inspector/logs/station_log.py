@@ -16,10 +16,10 @@ from types import TracebackType
 from typing import Final, Self, TextIO
 
 from engine.types import KnownError
+from inspector.clock import utc_now
 from inspector.logs.lines import Line
 from inspector.logs.writer import WAITING_LINES, LineWriter
 from inspector.pipeline.events import EventCode, Severity, StationEvent
-from inspector.pipeline.loop import utc_now
 from inspector.settings import LogSettings
 
 FOLDER: Final = "logs"

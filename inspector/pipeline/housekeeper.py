@@ -14,9 +14,9 @@ from typing import Final, Protocol
 
 from engine.types import KnownError
 from inspector.beside import Beside
+from inspector.clock import utc_now
 from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.kept import LEAST_FREE_BYTES
-from inspector.pipeline.loop import utc_now
 from inspector.pipeline.retention import Batch, Gone, aged, keep_days, oldest, retire
 from inspector.settings import PictureSettings
 

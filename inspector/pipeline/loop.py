@@ -7,7 +7,7 @@ as OK and never not at all. What is our own fault crashes, once its part has its
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from calibration.recipe import Recipe, Threshold
@@ -20,6 +20,7 @@ from engine.types import (
     UnknownProductError,
 )
 from inspector.camera.base import Frame
+from inspector.clock import utc_now
 from inspector.pipeline.arrivals import Arrivals
 from inspector.pipeline.frame_checks import FrameLimits, check_frame
 from inspector.pipeline.inspection import Inspection, Reason, Verdict
@@ -39,10 +40,6 @@ class Detector(Protocol):
     def detect(self, image: Image, product: str) -> Prediction:
         """Score one picture; raises :class:`UnknownProductError` or :class:`InferenceError`."""
         ...
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def inspect(

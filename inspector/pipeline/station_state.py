@@ -15,6 +15,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Final
 
+from inspector.clock import utc_now
 from inspector.pipeline.event_queue import EventQueue
 from inspector.pipeline.events import Details, EventCode, StationEvent
 from inspector.pipeline.latched import (
@@ -26,7 +27,6 @@ from inspector.pipeline.latched import (
     latch,
     resolve,
 )
-from inspector.pipeline.loop import utc_now
 from inspector.pipeline.readiness import REQUIRED, Check, Precondition, missing
 from inspector.pipeline.state import METHODS, TABLE, Event, RefusedError, State, after
 

@@ -5,7 +5,7 @@ filter was changed meanwhile) is dropped.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -14,6 +14,7 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHeaderView, QSplitter, QTableView, QVBoxLayout, QWidget
 
+from inspector.clock import utc_now
 from inspector.db.history import HistoryFilter, Record
 from inspector.pipeline.inspection import Verdict
 from inspector.ui.background import Background
@@ -39,10 +40,6 @@ class HistorySource(Protocol):
     def products(self) -> Sequence[str]: ...
 
     def pictures(self, inspection_id: str) -> Mapping[str, Path]: ...
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class HistoryView(QWidget):

@@ -7,7 +7,6 @@ are the background's; this thread only draws.
 import math
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from inspector.clock import utc_now
 from inspector.people.roles import Permission
 from inspector.pipeline.station_state import Standing
 from inspector.ui import theme
@@ -101,7 +101,7 @@ class StationWindow(QMainWindow):
 
     def poll_status(self) -> None:
         """Ask for the facts of the strip, off this thread."""
-        self.bar.show_time(datetime.now(UTC))
+        self.bar.show_time(utc_now())
         self.people.ask()
         if self._status is not None and not self._asking:
             self._asking = True

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from inspector.camera.base import NOT_SAID, PartIdentity
+from inspector.clock import utc_now
 from inspector.line.mqtt import MqttLink
 from inspector.line.signals import StationSigns, Trigger
 from inspector.pipeline.events import EventCode, StationEvent
-from inspector.pipeline.loop import utc_now
 from inspector.settings import MqttSettings
 from tests.inspector.line_parts import Events, free_port, judged, wait_for
 from tests.inspector.mqtt_parts import (

@@ -6,11 +6,11 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractButton, QComboBox
 from pytestqt.qtbot import QtBot
 
+from inspector.clock import utc_now
 from inspector.pipeline.inspection import Alarm, Reason, Verdict
 from inspector.ui import marks, theme
 from inspector.ui.controls import Controls
 from inspector.ui.filter_bar import FilterBar
-from inspector.ui.history_view import utc_now
 from inspector.ui.theme import Scale
 from inspector.ui.words import alarm_in_words, reason_in_words
 
