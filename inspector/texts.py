@@ -8,6 +8,8 @@ comes in is mended where it comes in, once: a record that is refused for its tex
 
 def storable(text: str) -> str:
     """The same text; what is no Unicode, and NUL, written out: ``\\udce4``, ``\\x00``."""
+    if text.isascii() and "\0" not in text:  # nearly all are; a frame is made anew several times
+        return text
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 

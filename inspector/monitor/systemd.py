@@ -6,11 +6,11 @@ restarted, one that waits for its next part is not.
 
 import os
 import socket
-import threading
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Final, Self
+from threading import Event
+from typing import Final
 
+from inspector.beside import Beside
 from inspector.monitor.pulse import Doing, Pulse
 
 LOOK_EVERY_S: Final = 1.0
@@ -29,7 +29,7 @@ def notify(state: str, address: str | None) -> bool:
     return True
 
 
-class Watchdog:
+class Watchdog(Beside):
     """While entered: READY once the station draws its first picture, then a ping a while.
 
     ``environ`` has what systemd sets: ``NOTIFY_SOCKET``, ``WATCHDOG_USEC`` and ``WATCHDOG_PID``;
@@ -42,37 +42,25 @@ class Watchdog:
         environ: Mapping[str, str] = os.environ,
         alive: Callable[[], bool] | None = None,
     ) -> None:
+        super().__init__("watchdog", self._tell)
         self._pulse, self._alive = pulse, alive or pulse.is_alive
         self._address = environ.get("NOTIFY_SOCKET")
         self._every_s = min(watchdog_s(environ) / 3, LOOK_EVERY_S)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
-    def __enter__(self) -> Self:
+    def _tell(self, over: Event) -> None:
         if self._address:
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        if self._address:
-            self._thread.join()
+            self._feed(over)
             notify("STOPPING=1", self._address)
 
-    def _run(self) -> None:
+    def _feed(self, over: Event) -> None:
         while self._pulse.doing is Doing.STARTING:
-            if self._stop.wait(self._every_s):
+            if over.wait(self._every_s):
                 return
         notify("READY=1", self._address)
-        while not self._stop.is_set():
+        while not over.is_set():
             if self._alive():
                 notify("WATCHDOG=1", self._address)
-            self._stop.wait(self._every_s)
+            over.wait(self._every_s)
 
 
 def watchdog_s(environ: Mapping[str, str]) -> float:

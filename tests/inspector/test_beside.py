@@ -44,10 +44,17 @@ def test_another_error_is_not_hidden_by_it() -> None:
 
 
 def test_one_that_hears_nothing_is_left_behind() -> None:
-    free = Event()
-    with Beside("deaf", lambda _: bool(free.wait()) or None, patience_s=0.05):
+    free, ended = Event(), Event()
+
+    def work(over: Event) -> None:
+        free.wait()
+        ended.set()
+
+    with Beside("deaf", work, patience_s=0.05):
         pass
+    assert not ended.is_set()
     free.set()
+    assert ended.wait(5)
 
 
 def test_a_watch_that_fails_ends_what_it_watches() -> None:

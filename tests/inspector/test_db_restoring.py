@@ -1,6 +1,6 @@
 """A restore is an administrator's where anybody has an account, and the restored trail says so."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,16 +16,13 @@ from inspector.db.people import add
 from inspector.db.writer import Writer
 from inspector.people.roles import Role
 from tests.inspector.db_parts import inspection, run_info
-from tests.inspector.people_parts import PASSWORDS, cheap_hashes, logged_in, make_people
+from tests.inspector.people_parts import PASSWORDS, logged_in, make_people
 from tests.inspector.test_db_schema import first_schema
 
 ZOES = "three slow elevators"
 
 
-@pytest.fixture(autouse=True)
-def cheap() -> Iterator[None]:
-    with cheap_hashes():
-        yield
+pytestmark = pytest.mark.usefixtures("cheap")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A person's later word: a row, an audit entry, and a picture that outlives its OK days."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +20,7 @@ from inspector.pipeline.inspection import Verdict
 from inspector.pipeline.kept import Tier, picture_path
 from inspector.pipeline.retention import aged, retire
 from tests.inspector.db_parts import inspection, run_info
-from tests.inspector.people_parts import PASSWORDS, Clock, cheap_hashes, logged_in, make_people
+from tests.inspector.people_parts import PASSWORDS, Clock, logged_in, make_people
 from tests.inspector.pipeline_parts import NOON
 
 OK_PART, NG_PART = inspection(1).id, inspection(2).id
@@ -29,10 +28,7 @@ KEEP = {Tier.OK: 30, Tier.NG: 180}
 PIXELS = b"what the camera saw"
 
 
-@pytest.fixture(autouse=True)
-def cheap() -> Iterator[None]:
-    with cheap_hashes():
-        yield
+pytestmark = pytest.mark.usefixtures("cheap")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from inspector.db.outbox import Forwarder, Item, Patience, Round, RowRefusedErro
 from inspector.db.send_again import MOST_NAMED
 from inspector.db.writer import Writer
 from tests.inspector.db_parts import inspection, run_info
-from tests.inspector.people_parts import PASSWORDS, cheap_hashes, make_people
+from tests.inspector.people_parts import PASSWORDS, make_people
 
 FIRST = inspection(1).id
 
@@ -22,10 +22,7 @@ def refuse(item: Item) -> None:
     raise RowRefusedError("Not here.")
 
 
-@pytest.fixture(autouse=True)
-def cheap() -> Iterator[None]:
-    with cheap_hashes():
-        yield
+pytestmark = pytest.mark.usefixtures("cheap")
 
 
 @pytest.fixture

@@ -8,42 +8,20 @@ from inspector.pipeline.events import EventCode
 from inspector.pipeline.latched import ErrorCode
 from inspector.pipeline.readiness import REQUIRED, Check, Precondition
 from inspector.pipeline.state import Event, RefusedError, State
-from inspector.pipeline.station_state import COMMANDS, Owner, StationState
+from inspector.pipeline.station_state import Owner, StationState
 from tests.inspector.pipeline_parts import NOON
-
-ALL = tuple(Check(name, True, f"{name} is well.") for name in REQUIRED)
-FULL = Check(Precondition.DISK, False, "The disk is full.")
-CAMERA, DATABASE, INTERNAL = ErrorCode.CAMERA_LOST, ErrorCode.DATABASE_REFUSED, ErrorCode.INTERNAL
-PLC, PERSON = Owner.PLC, Owner.PERSON
-
-
-def _station(owner: Owner = PERSON) -> tuple[StationState, EventQueue]:
-    events = EventQueue()
-    return StationState(events, owner, clock=lambda: NOON), events
-
-
-def _at(state: State) -> StationState:
-    """A person's station in ``state``."""
-    station, _ = _station()
-    station.note(ALL)
-    for event in WAY[state]:
-        station.command(event, PERSON)
-    if state is State.ERROR:
-        station.raise_error(DATABASE, "Refused.")
-    assert station.standing.state is state
-    return station
-
-
-READY = (Event.SELECT_MODE_AUTOMATIC, Event.PREPARE_RECIPE)
-WAY = {
-    State.PREOPERATIONAL: (),
-    State.HALTED: (Event.HALT,),
-    State.ERROR: (),
-    State.INITIALIZED: READY[:1],
-    State.READY: READY,
-    State.SINGLE_EXECUTION: (*READY, Event.START_SINGLE_JOB),
-    State.CONTINUOUS_EXECUTION: (*READY, Event.START_CONTINUOUS),
-}
+from tests.inspector.state_parts import (
+    ALL,
+    CAMERA,
+    DATABASE,
+    FULL,
+    INTERNAL,
+    PERSON,
+    PLC,
+    WAY,
+    new_station,
+    station_at,
+)
 
 
 def _states_said(events: EventQueue) -> list[object]:
@@ -52,14 +30,14 @@ def _states_said(events: EventQueue) -> list[object]:
 
 
 def test_a_station_starts_preoperational_and_lacks_everything() -> None:
-    standing = _station()[0].standing
+    standing = new_station()[0].standing
 
     assert (standing.state, standing.paused, standing.errors) == (State.PREOPERATIONAL, False, ())
     assert [check.name for check in standing.missing] == list(REQUIRED)
 
 
 def test_the_way_into_execution_is_told_step_by_step() -> None:
-    station, events = _station()
+    station, events = new_station()
     station.note(ALL)
     for event in WAY[State.CONTINUOUS_EXECUTION]:
         station.command(event, PERSON)
@@ -69,7 +47,7 @@ def test_the_way_into_execution_is_told_step_by_step() -> None:
 
 
 def test_not_ready_is_said_item_by_item_and_changes_nothing() -> None:
-    station = _at(State.INITIALIZED)
+    station = station_at(State.INITIALIZED)
     station.note([FULL, Check(Precondition.PLAN, False, "No plan at P.")])
 
     with pytest.raises(RefusedError, match=r"is not ready: No plan at P\. The disk is full\."):
@@ -81,7 +59,7 @@ def test_not_ready_is_said_item_by_item_and_changes_nothing() -> None:
 @pytest.mark.parametrize("name", REQUIRED)
 @pytest.mark.parametrize("state", [State.READY, State.SINGLE_EXECUTION, State.CONTINUOUS_EXECUTION])
 def test_a_lost_precondition_drops_ready_and_execution(name: Precondition, state: State) -> None:
-    station = _at(state)
+    station = station_at(state)
     station.note([Check(name, False, "Lost.")])
 
     assert station.standing.state is State.INITIALIZED
@@ -99,7 +77,7 @@ def test_a_lost_precondition_drops_ready_and_execution(name: Precondition, state
 def test_what_was_missing_comes_back_and_with_it_what_the_owner_asked_for(
     state: State, back: State
 ) -> None:
-    station = _at(state)
+    station = station_at(state)
     station.note([FULL])
     station.note(ALL)
 
@@ -117,7 +95,7 @@ def test_what_was_missing_comes_back_and_with_it_what_the_owner_asked_for(
     ],
 )
 def test_a_lost_camera_heals_without_hands_and_stays_on_record(state: State, back: State) -> None:
-    station = _at(state)
+    station = station_at(state)
     station.raise_error(CAMERA, "No camera.")
     lost = station.standing
     station.resolve(CAMERA, "It is back.")
@@ -135,7 +113,7 @@ def test_a_lost_camera_heals_without_hands_and_stays_on_record(state: State, bac
 def test_a_camera_heals_whether_its_check_or_its_error_is_told_first() -> None:
     gone, back = (Check(Precondition.CAMERA, ok, "Camera.") for ok in (False, True))
     for first_check in (True, False):
-        station = _at(State.CONTINUOUS_EXECUTION)
+        station = station_at(State.CONTINUOUS_EXECUTION)
         steps = (
             partial(station.note, [gone]),
             partial(station.raise_error, CAMERA, "No camera."),
@@ -149,7 +127,7 @@ def test_a_camera_heals_whether_its_check_or_its_error_is_told_first() -> None:
 
 
 def test_an_acknowledged_camera_is_still_lost() -> None:
-    station = _at(State.CONTINUOUS_EXECUTION)
+    station = station_at(State.CONTINUOUS_EXECUTION)
     station.raise_error(CAMERA, "No camera.")
     station.acknowledge(CAMERA, "Kim")
 
@@ -161,7 +139,7 @@ def test_an_acknowledged_camera_is_still_lost() -> None:
 
 def test_a_refusing_database_needs_cause_gone_and_a_person() -> None:
     for steps in (("resolve", "acknowledge"), ("acknowledge", "resolve")):
-        station = _at(State.CONTINUOUS_EXECUTION)
+        station = station_at(State.CONTINUOUS_EXECUTION)
         station.raise_error(DATABASE, "Disk full.")
         for step in steps:
             assert station.standing.state is State.ERROR
@@ -170,7 +148,7 @@ def test_a_refusing_database_needs_cause_gone_and_a_person() -> None:
 
 
 def test_our_own_fault_waits_for_a_person_alone() -> None:
-    station = _at(State.CONTINUOUS_EXECUTION)
+    station = station_at(State.CONTINUOUS_EXECUTION)
     station.raise_error(INTERNAL, "Internal error: KeyError.")
     station.resolve(INTERNAL, "Nobody can know that.")
     assert station.standing.state is State.ERROR
@@ -179,7 +157,7 @@ def test_our_own_fault_waits_for_a_person_alone() -> None:
 
 
 def test_the_last_of_several_errors_lets_go() -> None:
-    station = _at(State.CONTINUOUS_EXECUTION)
+    station = station_at(State.CONTINUOUS_EXECUTION)
     station.raise_error(CAMERA, "No camera.")
     station.raise_error(ErrorCode.LINE_LOST, "No PLC.")
     station.resolve(CAMERA, "Back.")
@@ -189,7 +167,7 @@ def test_the_last_of_several_errors_lets_go() -> None:
 
 
 def test_an_error_raised_again_counts_up_and_is_told_once() -> None:
-    station, events = _station()
+    station, events = new_station()
     for _ in range(3):
         station.raise_error(CAMERA, "No camera.")
 
@@ -199,7 +177,7 @@ def test_an_error_raised_again_counts_up_and_is_told_once() -> None:
 
 
 def test_every_step_of_an_error_is_told() -> None:
-    station, events = _station()
+    station, events = new_station()
     station.raise_error(DATABASE, "Locked.")
     station.resolve(DATABASE, "Unlocked.")
     station.acknowledge(DATABASE, "Kim")
@@ -216,7 +194,7 @@ def test_every_step_of_an_error_is_told() -> None:
 
 @pytest.mark.parametrize("event", [Event.STOP, Event.ABORT])
 def test_what_an_error_suspended_can_be_called_off(event: Event) -> None:
-    station = _at(State.CONTINUOUS_EXECUTION)
+    station = station_at(State.CONTINUOUS_EXECUTION)
     station.raise_error(CAMERA, "No camera.")
     station.command(event, PERSON)
     station.resolve(CAMERA, "Back.")
@@ -232,7 +210,7 @@ def test_the_end_of_a_run_calls_off_what_an_error_or_a_full_disk_suspended(
     event: Event, back: State, owner: Owner
 ) -> None:
     for error, checks in ((CAMERA, ALL), (None, (FULL,)), (CAMERA, (FULL,))):
-        station = _at(State.CONTINUOUS_EXECUTION)
+        station = station_at(State.CONTINUOUS_EXECUTION)
         if owner is PLC:
             station.take_control(PLC, "Kim")
             assert station.start(PLC)
@@ -249,14 +227,14 @@ def test_the_end_of_a_run_calls_off_what_an_error_or_a_full_disk_suspended(
 @pytest.mark.parametrize("event", [Event.STOP, Event.RESET])
 @pytest.mark.parametrize("state", State)
 def test_the_end_of_a_run_is_refused_nowhere(state: State, event: Event) -> None:
-    station = _at(state)
+    station = station_at(state)
     station.call_off(event, "the run ends")
 
     assert not station.standing.state.is_executing
 
 
 def test_a_start_waits_for_what_heals_and_is_refused_where_something_else_is_missing() -> None:
-    station = _at(State.INITIALIZED)
+    station = station_at(State.INITIALIZED)
     station.raise_error(CAMERA, "No camera.")
     assert not station.start(PERSON)
     station.resolve(CAMERA, "Back.")
@@ -271,14 +249,14 @@ def test_a_start_waits_for_what_heals_and_is_refused_where_something_else_is_mis
 
 
 def test_stop_never_asks_for_more_than_was_asked_for() -> None:
-    station = _at(State.INITIALIZED)
+    station = station_at(State.INITIALIZED)
     station.command(Event.STOP, PERSON)
 
     assert station.standing.state is State.INITIALIZED
 
 
 def test_halted_with_an_error_goes_to_error_by_way_of_the_reset() -> None:
-    station = _at(State.READY)
+    station = station_at(State.READY)
     station.raise_error(CAMERA, "No camera.")
     with pytest.raises(RefusedError, match=r"an error holds the station: No camera\."):
         station.command(Event.RESET, PERSON)
@@ -294,7 +272,7 @@ def test_halted_with_an_error_goes_to_error_by_way_of_the_reset() -> None:
 
 
 def test_pause_is_not_stop() -> None:
-    station = _at(State.CONTINUOUS_EXECUTION)
+    station = station_at(State.CONTINUOUS_EXECUTION)
     assert station.standing.accepts_triggers
     station.pause(PERSON)
     paused = station.standing
@@ -306,7 +284,7 @@ def test_pause_is_not_stop() -> None:
 
 
 def test_a_paused_station_is_paused_again_after_the_camera_came_back() -> None:
-    station = _at(State.CONTINUOUS_EXECUTION)
+    station = station_at(State.CONTINUOUS_EXECUTION)
     station.pause(PERSON)
     station.raise_error(CAMERA, "No camera.")
     assert not station.standing.paused
@@ -320,91 +298,31 @@ def test_a_paused_station_is_paused_again_after_the_camera_came_back() -> None:
 
 @pytest.mark.parametrize("state", [s for s in State if s is not State.CONTINUOUS_EXECUTION])
 def test_only_continuous_execution_is_paused(state: State) -> None:
-    station = _at(state)
+    station = station_at(state)
     for call in (station.pause, station.go_on):
         with pytest.raises(RefusedError, match=f"refused in the state {state}"):
             call(PERSON)
 
 
 def test_a_single_job_ends_ready() -> None:
-    station = _at(State.SINGLE_EXECUTION)
+    station = station_at(State.SINGLE_EXECUTION)
     station.job_done()
 
     assert station.standing.state is State.READY
 
 
 def test_a_camera_that_ends_ends_the_execution_for_good() -> None:
-    station = _at(State.CONTINUOUS_EXECUTION)
+    station = station_at(State.CONTINUOUS_EXECUTION)
     station.job_done()
     station.note(ALL)
 
     assert station.standing.state is State.READY
 
 
-@pytest.mark.parametrize("event", sorted(COMMANDS))
-def test_the_other_side_is_refused_whatever_it_says(event: Event) -> None:
-    station, _ = _station(PLC)
-    with pytest.raises(RefusedError) as refusal:
-        station.command(event, PERSON)
-
-    assert str(refusal.value) == (
-        f"{event} by the person is refused: the PLC owns the line, take control first."
-    )
-
-
-def test_the_other_side_cannot_pause() -> None:
-    with pytest.raises(RefusedError, match="Pause by the PLC is refused: the person owns"):
-        _at(State.CONTINUOUS_EXECUTION).pause(PLC)
-
-
-@pytest.mark.parametrize(
-    ("state", "left"),
-    [
-        (State.PREOPERATIONAL, State.PREOPERATIONAL),
-        (State.HALTED, State.HALTED),
-        (State.INITIALIZED, State.INITIALIZED),
-        (State.READY, State.INITIALIZED),
-        (State.SINGLE_EXECUTION, State.INITIALIZED),
-        (State.CONTINUOUS_EXECUTION, State.INITIALIZED),
-        (State.ERROR, State.ERROR),
-    ],
-)
-def test_taking_control_drops_ready(state: State, left: State) -> None:
-    station = _at(state)
-    station.take_control(PLC, "Kim")
-    station.note(ALL)
-
-    assert (station.standing.state, station.standing.owner) == (left, PLC)
-    with pytest.raises(RefusedError, match="the PLC owns the line"):
-        station.command(Event.HALT, PERSON)
-
-
-def test_taking_control_is_told_and_taking_what_one_has_is_nothing() -> None:
-    station, events = _station(PLC)
-    station.take_control(PLC, "the PLC")
-    assert events.drain().events == ()
-    station.take_control(PERSON, "Kim")
-
-    (event,) = events.drain().events
-    assert (event.code, event.text) == (
-        EventCode.CONTROL_TAKEN,
-        "Kim took the line from the PLC for the person.",
-    )
-
-
-def test_control_taken_while_the_camera_was_lost_leaves_nothing_to_resume() -> None:
-    station = _at(State.CONTINUOUS_EXECUTION)
-    station.raise_error(CAMERA, "No camera.")
-    station.take_control(PLC, "Kim")
-    station.resolve(CAMERA, "Back.")
-
-    assert station.standing.state is State.INITIALIZED
-
-
 @pytest.mark.parametrize("event", [Event.CONFIRM_ALL, Event.READY_ENTRY, Event.RESOLVED])
 def test_what_is_no_command_is_our_own_fault(event: Event) -> None:
     with pytest.raises(ValueError, match="is no command"):
-        _at(State.READY).command(event, PERSON)
+        station_at(State.READY).command(event, PERSON)
 
 
 def test_threads_lose_no_error_and_no_event() -> None:

@@ -18,15 +18,11 @@ from inspector.db.changes import Changes
 from inspector.people.session import Session
 from inspector.station import StationSession
 from inspector.threshold import change_threshold
-from tests.inspector.people_parts import PASSWORDS, cheap_hashes, logged_in, make_people
+from tests.inspector.people_parts import PASSWORDS, logged_in, make_people
 from tests.inspector.pipeline_parts import RECIPE
 from tests.inspector.station_parts import make_station
 
-
-@pytest.fixture(autouse=True)
-def cheap() -> Iterator[None]:
-    with cheap_hashes():
-        yield
+pytestmark = pytest.mark.usefixtures("cheap")
 
 
 @pytest.fixture
