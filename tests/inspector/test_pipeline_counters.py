@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import replace
 from itertools import product as pairs
 
@@ -81,6 +82,18 @@ def test_percentiles_forget_what_is_older_than_the_window() -> None:
 
     assert infer.p50 == pytest.approx(50.5)
     assert infer.p99 == pytest.approx(99.01)
+
+
+def test_all_memory_is_taken_with_the_first_part() -> None:
+    counters = Counters(window=10_000)
+    counters.write(inspection(Verdict.OK))
+    tracemalloc.start()
+    for ms in range(2_000):
+        counters.write(replace(inspection(Verdict.OK), stages_ms={"infer": float(ms)}))
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert grown < 10_000  # 2,000 numbers of Python for two stages would be 130,000 bytes
 
 
 def test_a_snapshot_does_not_move() -> None:
