@@ -101,7 +101,8 @@ class Recipe(BaseModel):
         try:
             return self.products[product]
         except KeyError:
-            raise UnknownProductError(product, self.products) from None
+            who = f"the recipe {self.name} ('inspector calibrate' makes one)"
+            raise UnknownProductError(product, self.products, who) from None
 
     @property
     def limits(self) -> dict[str, float]:
@@ -131,7 +132,7 @@ class Recipe(BaseModel):
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe file; :class:`InputError` names the file and the first thing wrong in it."""
     try:
-        return Recipe.model_validate_json(path.read_bytes())
+        text = path.read_bytes()
     except FileNotFoundError:
         raise InputError(
             f"There is no recipe at {path}: make one with 'inspector calibrate'."
@@ -141,10 +142,17 @@ def read_recipe(path: Path) -> Recipe:
             f"The recipe {path} cannot be read: {error.strerror}; name the file that 'inspector "
             "calibrate' made."
         ) from error
+    return parse_recipe(text, str(path))
+
+
+def parse_recipe(text: str | bytes, name: str) -> Recipe:
+    """The recipe that this JSON is; :class:`InputError` says what is wrong first in ``name``."""
+    try:
+        return Recipe.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(f"The recipe {path} is not usable: {where}: {first['msg']}.") from error
+        raise InputError(f"The recipe {name} is not usable: {where}: {first['msg']}.") from error
 
 
 def require_fit(recipe: Recipe, path: Path, plan: PlanManifest) -> None:

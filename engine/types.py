@@ -38,11 +38,11 @@ class InputError(KnownError):
 
 
 class UnknownProductError(InputError):
-    """A product was named that the model was not trained on."""
+    """A product was named that the model was not trained on, or ``who`` else does not know."""
 
-    def __init__(self, product: str, known: Iterable[str]) -> None:
+    def __init__(self, product: str, known: Iterable[str], who: str = "this model") -> None:
         names = ", ".join(sorted(known))
-        super().__init__(f"Unknown product {product!r}: this model knows {names}.")
+        super().__init__(f"Unknown product {product!r}: {who} knows {names}.")
 
 
 class BundleError(KnownError):

@@ -13,10 +13,9 @@ from typing import Final
 
 from inspector.camera.keeper import Link, LinkChange
 from inspector.failure import error_code, sentence_of
-from inspector.monitor.pulse import HUNG_AFTER_S
 from inspector.pipeline.control import Control, RunState
 from inspector.pipeline.events import EventCode
-from inspector.pipeline.inspection import Inspection
+from inspector.pipeline.inspection import HUNG_AFTER_S, Inspection
 from inspector.pipeline.latched import ErrorCode
 from inspector.pipeline.readiness import Check, Precondition
 from inspector.pipeline.state import Event, State

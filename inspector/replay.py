@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from calibration.recipe import Recipe, Threshold, read_recipe
+from calibration.recipe import Recipe, Threshold, parse_recipe, read_recipe
 from engine.cli import Threads
 from engine.detector import Detector
 from engine.pictures import read_picture
@@ -57,8 +57,7 @@ def _threshold(recorded: Recorded, given: Path | None) -> Threshold | None:
     """Of the recipe, for what is not in the inspection's row; None where there is no recipe."""
     if recorded.product is None or (given is None and recorded.recipe is None):
         return None
-    text = recorded.recipe or ""
-    recipe = Recipe.model_validate_json(text) if given is None else read_recipe(given)
+    recipe = _kept_recipe(recorded) if given is None else read_recipe(given)
     if recipe.sha256 != recorded.recipe_sha256:
         raise InputError(
             f"The recipe {given or 'in the database'} ({recipe.sha256[:12]}) is not the one that "
@@ -66,6 +65,11 @@ def _threshold(recorded: Recorded, given: Path | None) -> Threshold | None:
             "--recipe, as it was then."
         )
     return recipe.threshold(recorded.product)
+
+
+def _kept_recipe(recorded: Recorded) -> Recipe:
+    """As the database has it; one of an earlier version may break a rule that came later."""
+    return parse_recipe(recorded.recipe or "", f"of {recorded.id} in the database")
 
 
 def _picture(recorded: Recorded, folder: Path) -> Image:

@@ -259,7 +259,7 @@ class StationSettings(BaseModel):
 def read_settings(path: Path) -> StationSettings:
     """Read a station's TOML file; :class:`InputError` names the file and the key at fault.
 
-    All paths in it are taken from the file's own folder where they are relative.
+    All paths in it, also a camera's own, are taken from the file's folder where they are relative.
     """
     try:
         settings = StationSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -272,17 +272,37 @@ def read_settings(path: Path) -> StationSettings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"The settings {path} are not usable: {key}: {first['msg']}.") from error
+        unknown = first["type"] == "extra_forbidden"
+        said = "there is no such key; the README lists them all" if unknown else first["msg"]
+        raise InputError(f"The settings {path} are not usable: {key}: {said}.") from error
     here = path.resolve().parent
     paths = {key: here / getattr(settings, key) for key in ("plan", "recipe", "out")}
     trusted = tuple(here / key for key in settings.trusted_keys)
     mqtt = None if settings.mqtt is None else _placed(settings.mqtt, here)
-    return settings.model_copy(update=paths | {"trusted_keys": trusted, "mqtt": mqtt})
+    places = {
+        "trusted_keys": trusted,
+        "mqtt": mqtt,
+        "camera": _placed_camera(settings.camera, here),
+    }
+    return settings.model_copy(update=paths | places)
 
 
 def _placed(mqtt: MqttSettings, here: Path) -> MqttSettings:
     named = {key: getattr(mqtt, key) for key in ("password_file", "ca", "cert", "key")}
     return mqtt.model_copy(update={key: here / path for key, path in named.items() if path})
+
+
+def _placed_camera(spec: str, here: Path) -> str:
+    """Where it names a folder of pictures, a video file or a producer's file."""
+    scheme, _, rest = spec.partition(":")
+    source, mark, options = rest.partition("?")
+    serial, at, producer = source.partition("@")
+    is_file = scheme == "video" and (here / source).is_file()
+    if source and (scheme == "folder" or is_file):
+        source = str(here / source)
+    elif scheme == "genicam" and producer.endswith(".cti"):
+        source = f"{serial}{at}{here / producer}"
+    return f"{scheme}:{source}{mark}{options}" if source else spec
 
 
 def settings_sha256(settings: StationSettings) -> str:

@@ -166,6 +166,7 @@ class StationSession:
             silent_s=None if last is None else self._clock() - last,
             line=self._round.line,
             mqtt=self._round.mqtt,
+            site_lost=self._site_lost,
         )
         return items(self.settings, self.standing(), parts)
 
@@ -244,7 +245,7 @@ class StationSession:
         self._site_lost = bool(sentence)
         code = EventCode.SITE_LOST if sentence else EventCode.SITE_BACK
         text = sentence or "The site's database takes records."
-        self.events.put(StationEvent(code, utc_now(), text))
+        self.tell(code, text)
 
     def _say(self, code: EventCode, text: str, run_id: str) -> None:
         self.events.put(StationEvent(code, utc_now(), text, MappingProxyType({"run": run_id})))
@@ -260,6 +261,10 @@ class StationSession:
         """``person`` has seen what went wrong; the next start looks anew whether it has gone."""
         self.state.resolve(ErrorCode.DATABASE_REFUSED, "The database is opened anew at the start.")
         self.state.confirm_all(person)
+
+    def tell(self, code: EventCode, text: str) -> None:
+        """An event of somebody else's, as the window; its row comes with the run's next."""
+        self.events.put(StationEvent(code, utc_now(), text))
 
     def _sinks(self, log: InspectionLog, screen: Sink) -> Sequence[Sink]:
         """In the order of the promise: pictures, row, line, screen; the counters see it all."""

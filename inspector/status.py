@@ -11,10 +11,11 @@ from inspector.camera.address import without_password
 from inspector.camera.keeper import CameraHealth, Link
 from inspector.line.modbus import ModbusLine
 from inspector.line.mqtt import MqttLink
+from inspector.pipeline.kept import room_needed
 from inspector.pipeline.latched import ErrorCode, LatchedError
 from inspector.pipeline.state import State
 from inspector.pipeline.station_state import Standing
-from inspector.settings import ModbusSettings, MqttSettings, StationSettings
+from inspector.settings import ModbusSettings, MqttSettings, SiteSettings, StationSettings
 from inspector.ui.hold import Hold, hold_of
 from inspector.ui.session import Health, StatusItem
 
@@ -25,7 +26,7 @@ SILENT_S: Final = 10.0  # without a picture for so long, a camera is not called 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a station has open: ``camera``, ``line`` and ``mqtt`` are None where they are closed,
-    ``silent_s`` where no picture came yet."""
+    ``silent_s`` where no picture came yet; ``site_lost`` is what its sender said last."""
 
     plan: PlanManifest
     database: Path
@@ -33,6 +34,7 @@ class Parts:
     silent_s: float | None
     line: ModbusLine | None
     mqtt: MqttLink | None
+    site_lost: bool
 
 
 def items(settings: StationSettings, standing: Standing, parts: Parts) -> Sequence[StatusItem]:
@@ -43,7 +45,7 @@ def items(settings: StationSettings, standing: Standing, parts: Parts) -> Sequen
         model_item(parts.plan, open=parts.camera is not None),
         *_links(settings, standing, parts),
         database_item(parts.database, standing),
-        disk_item(settings.out),
+        disk_item(settings.out, settings.pictures.least_free),
     )
 
 
@@ -54,6 +56,8 @@ def _links(settings: StationSettings, standing: Standing, parts: Parts) -> Itera
         link = parts.mqtt
         up, dropped = (None, 0) if link is None else (link.connected, link.dropped)
         yield mqtt_item(settings.mqtt, up, dropped)
+    if settings.site is not None:
+        yield site_item(settings.site, parts.site_lost, open=parts.camera is not None)
 
 
 def state_item(standing: Standing, *, shared: bool) -> StatusItem:
@@ -133,6 +137,16 @@ def mqtt_item(settings: MqttSettings, connected: bool | None, dropped: int) -> S
     return StatusItem("MQTT", "connected", Health.GOOD, detail)
 
 
+def site_item(settings: SiteSettings, lost: bool, *, open: bool) -> StatusItem:  # noqa: A002
+    """The site's database, which the line does not wait for."""
+    where = settings.url
+    if not open:
+        return StatusItem("Site", "closed", Health.UNKNOWN, where)
+    if lost:
+        return StatusItem("Site", "lost", Health.WARNING, f"{where}\nRecords wait here meanwhile.")
+    return StatusItem("Site", "open", Health.GOOD, where)
+
+
 def database_item(path: Path, standing: Standing) -> StatusItem:
     refused = _lasting(standing, ErrorCode.DATABASE_REFUSED)
     if refused is not None:
@@ -141,13 +155,18 @@ def database_item(path: Path, standing: Standing) -> StatusItem:
     return StatusItem("Database", path.name, health, str(path))
 
 
-def disk_item(out: Path) -> StatusItem:
+def disk_item(out: Path, least_share: float) -> StatusItem:
+    """``least_share`` of the disk has to be free for pictures to be saved."""
     try:
-        free = shutil.disk_usage(out).free
+        usage = shutil.disk_usage(out)
     except OSError as error:
         return StatusItem("Disk", error.strerror or "not reachable", Health.BAD, str(out))
-    health = Health.WARNING if free < LOW_DISK_BYTES else Health.GOOD
-    return StatusItem("Disk", f"{free / 2**30:.0f} GB free", health, str(out))
+    text = f"{usage.free / 2**30:.0f} GB free"
+    if usage.free < room_needed(usage.total, least_share):
+        told = f"{out}\nNo picture is saved any more: what is left belongs to the records."
+        return StatusItem("Disk", f"{text}, no pictures", Health.WARNING, told)
+    health = Health.WARNING if usage.free < LOW_DISK_BYTES else Health.GOOD
+    return StatusItem("Disk", text, health, str(out))
 
 
 def _lasting(standing: Standing, code: ErrorCode) -> LatchedError | None:

@@ -3,23 +3,31 @@
 import getpass
 import sys
 
-from engine.types import InputError
+from engine.types import AccessError, InputError
 from inspector.db.changes import Changes
 from inspector.db.people import accounts, log_in
 from inspector.people.session import Session
 
 
 def ask_session(changes: Changes, name: str | None) -> Session:
-    """Log in; asks for the name, too, if it is None."""
+    """Log in; asks for the name, too, if it is None. :class:`engine.types.AccessError`, before
+    anything is asked, where nobody could."""
+    if not _has_people(changes):
+        raise AccessError(
+            f"Nobody has an account in {changes.path} yet: 'inspector users add' makes the first."
+        )
     who = name if name is not None else _ask("Your name: ", hidden=False)
     return Session(log_in(changes, who, ask_password(f"Password of {who}: ")))
 
 
 def ask_if_people(changes: Changes, name: str | None) -> Session | None:
     """Log in where anybody has an account; None where nobody could, and nobody is kept out."""
+    return ask_session(changes, name) if _has_people(changes) else None
+
+
+def _has_people(changes: Changes) -> bool:
     with changes.transaction() as connection:
-        known = accounts(connection)
-    return ask_session(changes, name) if known else None
+        return bool(accounts(connection))
 
 
 def ask_password(prompt: str) -> str:

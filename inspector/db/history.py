@@ -86,6 +86,16 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """What a person said of a part later; ``verdict`` is OK, NG or UNSURE."""
+
+    verdict: str
+    who: str
+    at: datetime
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
 class ParetoBar:
     """How many parts of a product were rejected for one reason; FAULT counts against the station's
     availability, not the product's yield, and has other reasons than NG."""
@@ -143,6 +153,15 @@ class History:
             found = connection.execute(query).first()
         return {} if found is None else _pictures(found)
 
+    def last_review(self, inspection_id: str) -> Review | None:
+        """What was said last of a part; None where nobody said anything."""
+        said = ReviewRow
+        query = select(said.verdict, said.who, said.at, said.comment)
+        newest = query.where(said.inspection_id == inspection_id).order_by(*_NEWEST_WORD).limit(1)
+        with explained(self._path), self._engine.begin() as connection:
+            found = connection.execute(newest).first()
+        return None if found is None else Review(*found)
+
     def products(self) -> tuple[str, ...]:
         """Every product that was ever inspected, by name: the choices of a filter."""
         with explained(self._path), self._engine.begin() as connection:
@@ -171,12 +190,15 @@ class History:
         )
 
 
+_NEWEST_WORD = (ReviewRow.at.desc(), ReviewRow.id.desc())
+
+
 def _last_word() -> ScalarSelect[str]:
     """What was said last in review of an inspection; NULL where nothing was."""
     return (
         select(ReviewRow.verdict)
         .where(ReviewRow.inspection_id == InspectionRow.id)
-        .order_by(ReviewRow.at.desc(), ReviewRow.id.desc())
+        .order_by(*_NEWEST_WORD)
         .limit(1)
         .scalar_subquery()
     )

@@ -64,7 +64,7 @@ class Handshake:
         self._plc = PlcSignals(trigger=True, ack=True)  # an edge needs a low level seen before
         self._shown = NO_RESULT
         self._waiting: list[Result] = []
-        self._number = self._counter = 0
+        self._number, self._taken = 0, PlcSignals()  # of the newest edge
         self._since, self._beaten = 0.0, float("-inf")
         self._counts = LineCounts()
         self.outputs = SAFE
@@ -129,7 +129,7 @@ class Handshake:
 
     def _edge(self, plc: PlcSignals, ready: bool, now: float) -> Trigger:
         """Taken only where TriggerReady was said before and holds still."""
-        self._number, self._counter = self._number + 1, plc.counter
+        self._number, self._taken = self._number + 1, plc
         taken = ready and self.outputs.trigger_ready and self._phase is Phase.IDLE
         counts = replace(self._counts, triggers=self._counts.triggers + 1)
         self._counts = counts if taken else replace(counts, refused=counts.refused + 1)
@@ -166,8 +166,8 @@ class Handshake:
             error=error,
             heartbeat=self._beat(now, beating=signs.inspecting and not hung),
             inspecting=signs.inspecting and not hung,
-            recipe_echo=self._plc.recipe_index if self._knows(self._plc) else UNKNOWN_RECIPE,
-            part_echo=self._counter,
+            recipe_echo=self._echo(),
+            part_echo=self._taken.counter,
             state=signs.state,
             result=self._shown,
             counts=self._counts,
@@ -179,8 +179,15 @@ class Handshake:
         self._beaten = now
         return not self.outputs.heartbeat
 
+    def _echo(self) -> int:
+        """Of the part in hand the index that was taken with it; between two, the one asked for."""
+        between = self._phase is Phase.IDLE or not self._rules.triggers
+        plc = self._plc if between else self._taken
+        return plc.recipe_index if self._knows(plc) else UNKNOWN_RECIPE
+
     def _knows(self, plc: PlcSignals) -> bool:
-        return plc.recipe_index <= self._rules.recipes
+        """Where hardware triggers, no index can be said to be meant for any part."""
+        return plc.recipe_index <= (self._rules.recipes if self._rules.triggers else 0)
 
     def _count(self, result: Result) -> None:
         if result.recorded:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from inspector.monitor.pulse import HUNG_AFTER_S, Doing, Pulse
+from inspector.monitor.pulse import Doing, Pulse
+from inspector.pipeline.inspection import HUNG_AFTER_S
 
 
 class CheckLike(Protocol):

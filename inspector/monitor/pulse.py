@@ -8,12 +8,11 @@ record is not through yet.
 import time
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import TypeVar
+
+from inspector.pipeline.inspection import HUNG_AFTER_S
 
 T = TypeVar("T")
-
-HUNG_AFTER_S: Final = 30.0
-"""No part takes so long: a first picture after warm-up has taken 2 s on a slow machine."""
 
 
 class Doing(StrEnum):

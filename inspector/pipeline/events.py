@@ -28,6 +28,8 @@ class EventCode(StrEnum):
     ERROR_RESOLVED = "error_resolved"
     ERROR_ACKNOWLEDGED = "error_acknowledged"
     CONTROL_TAKEN = "control_taken"
+    SIGNED_IN = "signed_in"
+    SIGNED_OUT = "signed_out"
     CAMERA_LOST = "camera_lost"
     CAMERA_BACK = "camera_back"
     LINE_LOST = "line_lost"

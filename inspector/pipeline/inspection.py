@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from engine.types import Prediction
 from inspector.camera.base import Frame
+
+HUNG_AFTER_S: Final = 30.0
+"""No part takes so long: a first picture after warm-up has taken 2 s on a slow machine."""
 
 
 class Verdict(StrEnum):

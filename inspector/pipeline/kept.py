@@ -27,6 +27,11 @@ _OURS: Final = re.compile(
 )
 
 
+def room_needed(total: int, share: float, least: int = LEAST_FREE_BYTES) -> float:
+    """The free bytes below which no picture is saved on a disk of ``total`` bytes."""
+    return max(least, share * total)
+
+
 class Tier(StrEnum):
     """How long a file is kept: what an OK part left, or what an NG or a FAULT did."""
 

@@ -23,8 +23,8 @@ from inspector.camera.base import Frame
 from inspector.clock import utc_now
 from inspector.pipeline.arrivals import Arrivals
 from inspector.pipeline.frame_checks import FrameLimits, check_frame
-from inspector.pipeline.inspection import Inspection, Reason, Verdict
-from inspector.pipeline.verdict import Judgement, judge
+from inspector.pipeline.inspection import HUNG_AFTER_S, Inspection, Reason, Verdict
+from inspector.pipeline.verdict import judge
 
 REASON_OF: Mapping[type[KnownError], Reason] = {
     UnknownProductError: Reason.UNKNOWN_PRODUCT,
@@ -62,8 +62,8 @@ def inspect(
     :class:`InputError`, after the FAULT of the frame that shows it. A free-running camera's lost
     frames are counted in ``lost_before``: over a pause they are many. ``deadline_ms`` is from
     trigger to verdict, all stages together, the wait of a finished picture among them: a later
-    verdict is FAULT. ``clock`` gives UTC, ``timer`` seconds for durations. An error that nobody
-    foresaw is raised after a FAULT of its part.
+    verdict is FAULT, and without a deadline one of a part that hung. ``clock`` gives UTC, ``timer``
+    seconds for durations. An error that nobody foresaw is raised after a FAULT of its part.
     """
     bench = _Bench(detector, recipe, product, limits, deadline_ms, clock, timer, new_id)
     arrivals = Arrivals()
@@ -114,7 +114,7 @@ class _Bench:
         stages = {**_waited(frame), "check": self._ms_since(start)}
         if reason is not None:
             return self._fault(frame, reason, stages)
-        return self._ask_model(frame, stages)
+        return self._in_time(self._ask_model(frame, stages), start)
 
     def _ask_model(self, frame: Frame, stages: Mapping[str, float]) -> Inspection:
         product = frame.product or self.product
@@ -139,8 +139,6 @@ class _Bench:
         start = self.timer()
         judgement = judge(prediction, threshold)
         stages_ms = {**stages, **prediction.stages_ms, "judge": self._ms_since(start)}
-        if self.deadline_ms is not None and sum(stages_ms.values()) > self.deadline_ms:
-            judgement = Judgement(Verdict.FAULT, Reason.LATE_RESULT, score=judgement.score)
         prediction = replace(prediction, score=judgement.score_of(prediction))
         return Inspection(
             id=self.new_id(),
@@ -155,6 +153,16 @@ class _Bench:
             regions=judgement.regions,
             stages_ms=stages_ms,
         )
+
+    def _in_time(self, inspection: Inspection, start: float) -> Inspection:
+        """What the model said of a part that has gone by keeps its score, and is no verdict."""
+        if inspection.prediction is None:
+            return inspection
+        hung = self._ms_since(start) > HUNG_AFTER_S * 1000
+        took_ms = sum(inspection.stages_ms.values())
+        if not hung and (self.deadline_ms is None or took_ms <= self.deadline_ms):
+            return inspection
+        return replace(inspection, verdict=Verdict.FAULT, reason=Reason.LATE_RESULT, regions=())
 
     def _fault(self, frame: Frame, reason: Reason, stages: Mapping[str, float]) -> Inspection:
         return Inspection(

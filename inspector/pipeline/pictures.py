@@ -23,7 +23,7 @@ from engine.types import Image, InputError, Prediction
 from inspector.pipeline.draw import crop, outline
 from inspector.pipeline.frame_checks import is_picture
 from inspector.pipeline.inspection import Alarm, Inspection, Verdict
-from inspector.pipeline.kept import LEAST_FREE_BYTES, picture_path
+from inspector.pipeline.kept import LEAST_FREE_BYTES, picture_path, room_needed
 from inspector.settings import Keep, PictureFormat, PictureSettings
 
 VIEW_QUALITY: Final = 95
@@ -154,7 +154,7 @@ class PictureSink:
         return path
 
     def _needed(self) -> float:
-        return max(self.least_free, self.least_share * self.total(self.folder))
+        return room_needed(self.total(self.folder), self.least_share, self.least_free)
 
 
 def encoded(suffix: str, image: Image, quality: int = VIEW_QUALITY) -> bytes | None:

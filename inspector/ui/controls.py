@@ -43,6 +43,12 @@ class Controls(QWidget):
         for button in (self.start, self.pause, self.stop):
             row.addWidget(button)
 
+    def answer_keys_of(self, window: QWidget) -> None:
+        """Keys of the whole window: Qt asks no widget that is out of sight, and whoever looks at
+        another page must be able to stop the line."""
+        for action, button in ((START, self.start), (PAUSE, self.pause), (STOP, self.stop)):
+            QShortcut(QKeySequence(action.key), window, button.click)
+
     def allow(self, *, start: bool, pause: bool, stop: bool, resuming: bool = False) -> None:
         """Enable what is possible; after a pause the first button reads "Resume"."""
         self.start.setEnabled(start)
@@ -60,9 +66,6 @@ class Controls(QWidget):
         button.setObjectName("action")
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         button.clicked.connect(asked)
-        QShortcut(QKeySequence(action.key), self, button.animateClick).setContext(
-            Qt.ShortcutContext.WindowShortcut
-        )
         return button
 
 

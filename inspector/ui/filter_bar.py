@@ -1,6 +1,7 @@
 """What the history shows: which verdicts, which product, from when to when."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -8,6 +9,7 @@ from PySide6.QtCore import QDateTime, QSignalBlocker, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
+    QLineEdit,
     QPushButton,
     QWidget,
 )
@@ -19,6 +21,7 @@ from inspector.ui.widgets import Choice, Moment, label, toggle
 
 ALL_PRODUCTS: Final = "All products"
 OWN_RANGE: Final = "From … to …"
+IDENTITIES: Final = ("serial", "part", "lot")
 
 
 def midnight_before(now: datetime) -> datetime:
@@ -38,7 +41,11 @@ PRESETS: Final[Mapping[str, Callable[[datetime], datetime | None]]] = {
 
 
 class FilterBar(QWidget):
-    """Emits ``changed`` whenever the person asks for other rows, or for the same ones anew."""
+    """Emits ``changed`` whenever the person asks for other rows, or for the same ones anew.
+
+    ``identity`` and ``wanted_name`` find one part by its name; whoever owns the bar gives them
+    their place, a row of its own being more than a small screen has.
+    """
 
     changed = Signal()
 
@@ -54,6 +61,15 @@ class FilterBar(QWidget):
         self._own = self._own_range()
         self.refresh = QPushButton("Refresh  Ctrl+R")
         self.refresh.setShortcut("Ctrl+R")
+        self.identity = Choice()
+        self.identity.addItems([name.capitalize() for name in IDENTITIES])
+        self.identity.setAccessibleName("Find by")
+        self.wanted_name = QLineEdit()
+        self.wanted_name.setObjectName("field")
+        self.wanted_name.setFixedWidth(scale.mm(62))
+        self.wanted_name.setPlaceholderText("whole name, then Enter")
+        self.wanted_name.setClearButtonEnabled(True)
+        self.wanted_name.setAccessibleName("Name of the part")
         self._lay_out(scale)
         self._connect()
 
@@ -61,7 +77,9 @@ class FilterBar(QWidget):
         """The rows asked for; times are UTC."""
         product = self.product.currentText() if self.product.currentIndex() > 0 else None
         since, until = self._range()
-        return HistoryFilter(verdict=self._verdict(), product=product, since=since, until=until)
+        wanted = HistoryFilter(verdict=self._verdict(), product=product, since=since, until=until)
+        name = self.wanted_name.text().strip()
+        return replace(wanted, **{IDENTITIES[self.identity.currentIndex()]: name or None})
 
     def offer_products(self, products: Sequence[str]) -> None:
         """Offer the products there are; the one chosen stays chosen."""
@@ -129,6 +147,14 @@ class FilterBar(QWidget):
         self.since.dateTimeChanged.connect(self.changed)
         self.until.dateTimeChanged.connect(self.changed)
         self.refresh.clicked.connect(self.changed)
+        self.identity.currentIndexChanged.connect(self.changed)
+        self.wanted_name.returnPressed.connect(self.changed)
+        self.wanted_name.textChanged.connect(self._name_changed)
+
+    def _name_changed(self, text: str) -> None:
+        """A name is asked for when it is whole; none at once."""
+        if not text:
+            self.changed.emit()
 
     def _range_chosen(self, name: str) -> None:
         self._own.setVisible(name == OWN_RANGE)

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from inspector.db.history import Record
+from inspector.db.history import Record, Review
 from inspector.ui.background import Background
 from inspector.ui.picture_view import PictureView, Shown
 from inspector.ui.theme import Scale
@@ -31,19 +31,22 @@ PICTURES: Final = ("overlay", "picture", "crop")
 class HistoryDetail(QFrame):
     """Shows one row; pictures are read on the background thread, ``folder`` is the database's.
 
-    ``pictures_now`` is asked there for an inspection's paths where one of the row's leads nowhere.
+    ``pictures_now`` is asked there for an inspection's paths where one of the row's leads nowhere,
+    ``last_review`` for what a person said of it since.
     """
 
     def __init__(
         self,
         folder: Path,
         pictures_now: Callable[[str], Mapping[str, Path]],
+        last_review: Callable[[str], Review | None],
         background: Background,
         scale: Scale,
     ) -> None:
         super().__init__()
         self.setObjectName("panel")
-        self._folder, self._pictures_now, self._background = folder, pictures_now, background
+        self._folder, self._background = folder, background
+        self._pictures_now, self._last_review = pictures_now, last_review
         self._row: Record | None = None
         self.picture = PictureView(scale)
         self.picture.set_opacity(1.0)
@@ -61,6 +64,8 @@ class HistoryDetail(QFrame):
         """Show this row with its overlay, or the best picture it has; None for no choice."""
         self._row = row
         self._show_facts({} if row is None else _facts(row))
+        if row is not None:
+            self._read_review(row)
         files = {} if row is None else _files(row)
         for button in self._kinds.buttons():
             button.setEnabled(_kind(button) in files)
@@ -90,6 +95,17 @@ class HistoryDetail(QFrame):
                 self.picture.show_picture(_shown(image, file))
 
         self._background.run(read, show, self._say)
+
+    def _read_review(self, row: Record) -> None:
+        def show(said: Review | None) -> None:
+            if self._row is row and said is not None:
+                self._values["Review"].setText(_review(said))
+
+        def failed(sentence: str) -> None:
+            if self._row is row:
+                self._values["Review"].setText(sentence)
+
+        self._background.run(lambda: self._last_review(row.id), show, failed)
 
     def _say(self, sentence: str) -> None:
         self.picture.show_picture(Shown(sentence=sentence))
@@ -132,13 +148,16 @@ class HistoryDetail(QFrame):
 FACTS: Final = (
     "Verdict",
     "Why",
+    "Review",
     "Time",
     "Product",
+    "Part",
     "Score",
     "Defects",
     "Latency",
     "Source",
     "Alarm",
+    "ID",
 )
 
 
@@ -148,12 +167,25 @@ def _facts(row: Record) -> dict[str, str]:
         "Why": reason_in_words(row.reason) or "No defect found",
         "Time": date_time(row.inspected_at),
         "Product": row.product or "–",
+        "Part": _identity(row),
         "Score": f"{number(row.score)}   limit {number(row.threshold)}",
         "Defects": _defects(row),
         "Latency": f"{sum(row.stages_ms.values()):.0f} ms",
         "Source": f"frame {row.frame_id}  {row.source}",
         "Alarm": alarm_in_words(row.alarm) or "–",
+        "ID": row.id,
     }
+
+
+def _identity(row: Record) -> str:
+    """What the part is called, as far as anybody said."""
+    said = {"part": row.part, "lot": row.lot, "serial": row.serial}
+    return "   ".join(f"{name} {value}" for name, value in said.items() if value) or "–"
+
+
+def _review(said: Review) -> str:
+    note = f": {said.comment}" if said.comment else ""
+    return f"{said.verdict} by {said.who}, {date_time(said.at)}{note}"
 
 
 def _defects(row: Record) -> str:

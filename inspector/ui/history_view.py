@@ -12,10 +12,17 @@ from typing import Final, Protocol
 
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHeaderView, QSplitter, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QHeaderView,
+    QSplitter,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from inspector.clock import utc_now
-from inspector.db.history import HistoryFilter, Record
+from inspector.db.history import HistoryFilter, Record, Review
 from inspector.pipeline.inspection import Verdict
 from inspector.ui.background import Background
 from inspector.ui.filter_bar import FilterBar
@@ -41,6 +48,8 @@ class HistorySource(Protocol):
 
     def pictures(self, inspection_id: str) -> Mapping[str, Path]: ...
 
+    def last_review(self, inspection_id: str) -> Review | None: ...
+
 
 class HistoryView(QWidget):
     """Asks again each time it comes into view; ``pictures`` is the folder of the database."""
@@ -62,7 +71,9 @@ class HistoryView(QWidget):
         self.summary = label(role="strong")
         self.model = HistoryModel(self._ask_page, PAGE, self)
         self.table = self._table(scale)
-        self.detail = HistoryDetail(pictures, history.pictures, self._background, scale)
+        self.detail = HistoryDetail(
+            pictures, history.pictures, history.last_review, self._background, scale
+        )
         self._lay_out(scale)
         self.filters.changed.connect(self.refresh)
         self.table.selectionModel().currentRowChanged.connect(self._row_chosen)
@@ -135,7 +146,12 @@ class HistoryView(QWidget):
         column.setContentsMargins(gap, gap, gap, gap)
         column.setSpacing(gap)
         column.addWidget(self.filters)
-        column.addWidget(self.summary)
+        found = QHBoxLayout()
+        found.setSpacing(scale.mm(1.6))
+        found.addWidget(self.summary, stretch=1)
+        for widget in (self.filters.identity, self.filters.wanted_name):
+            found.addWidget(widget)
+        column.addLayout(found)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         split.setHandleWidth(gap)

@@ -37,7 +37,7 @@ class Notice(QFrame):
         self.button = QPushButton()
         self.ask_for_name(False)
         self.button.clicked.connect(self.acknowledged)
-        QShortcut(QKeySequence(KEY), self, self.button.animateClick)
+        QShortcut(QKeySequence(KEY), self, self.button.click)
         band = QHBoxLayout(self)
         pad = scale.mm(1.6)
         band.setContentsMargins(2 * pad, pad, 2 * pad, pad)

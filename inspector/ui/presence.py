@@ -10,17 +10,24 @@ from engine.types import AccessError
 from inspector.db.people import Account
 from inspector.people.roles import UNNAMED, Permission, Person, require
 from inspector.people.session import IDLE_S, Session
+from inspector.pipeline.events import EventCode
 
 
 class Presence:
-    """At most one person. ``timer`` gives seconds and never goes back.
+    """At most one person. ``timer`` gives seconds and never goes back; ``tell`` hears, once each,
+    that somebody signed in or is signed in no more.
 
     ``note`` is one sentence to be shown beside the name: why somebody is signed in no more, or why
     nothing was done; empty where there is nothing to say.
     """
 
-    def __init__(self, known: Sequence[Account], timer: Callable[[], float]) -> None:
-        self._known, self._timer = tuple(known), timer
+    def __init__(
+        self,
+        known: Sequence[Account],
+        timer: Callable[[], float],
+        tell: Callable[[EventCode, str], None],
+    ) -> None:
+        self._known, self._timer, self._tell = tuple(known), timer, tell
         self._session: Session | None = None
         self.note = ""
 
@@ -41,9 +48,15 @@ class Presence:
 
     def sign_in(self, person: Person) -> None:
         """From now on it is this one, whoever it was before."""
-        self._session, self.note = Session(person, self._timer), ""
+        self.sign_out()
+        self._session = Session(person, self._timer)
+        self._tell(EventCode.SIGNED_IN, f"{person.name}, {person.role}, signed in.")
 
     def sign_out(self, note: str = "") -> None:
+        """Whoever it was is there no more; ``note`` is why, where it was not the person's wish."""
+        if self._session is not None:
+            left = note or f"{self._session.person.name} signed out."
+            self._tell(EventCode.SIGNED_OUT, left)
         self._session, self.note = None, note
 
     def touch(self) -> None:

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Protocol
 
 from inspector.pipeline.control import Control
+from inspector.pipeline.events import EventCode
 from inspector.pipeline.station_state import Standing
 from inspector.ui.screen_sink import ScreenSink
 
@@ -62,4 +63,9 @@ class Session(Protocol):
 
     def acknowledge(self, person: str) -> None:
         """``person``, by name, has read what went wrong: errors that wait for it may go."""
+        ...
+
+    def tell(self, code: EventCode, text: str) -> None:
+        """Keep as an event, with the time, what happened at the window; ``text`` is one sentence.
+        It returns at once."""
         ...

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 from engine.types import AccessError
 from inspector.db.people import Account
 from inspector.people.roles import Permission, Person
+from inspector.pipeline.events import EventCode
 from inspector.ui.activity import Activity
 from inspector.ui.background import Background
 from inspector.ui.presence import Presence
@@ -38,7 +39,8 @@ class People(Protocol):
 
 
 class SignIn:
-    """``people`` None is a station without accounts; ``window`` is what the card lies in."""
+    """``people`` None is a station without accounts; ``window`` is what the card lies in; ``tell``
+    hears who comes and goes."""
 
     def __init__(
         self,
@@ -47,9 +49,10 @@ class SignIn:
         window: QWidget,
         scale: Scale,
         timer: Callable[[], float],
+        tell: Callable[[EventCode, str], None],
     ) -> None:
         self._people, self._who, self._timer = people, who, timer
-        self._presence = Presence(() if people is None else people.known(), timer)
+        self._presence = Presence(() if people is None else people.known(), timer, tell)
         self._background, self._activity = Background(window), Activity(window)
         self._asking, self._question, self._typed_at = False, 0, 0.0
         self._then: Callable[[], None] | None = None
@@ -103,7 +106,8 @@ class SignIn:
         self.card.lay_over(part)
 
     def close(self) -> None:
-        """Let what is asked come to its end."""
+        """Whoever is there leaves with the window; let what is asked come to its end."""
+        self._presence.sign_out()
         self._activity.watch(False)
         self._background.close()
 

@@ -6,12 +6,13 @@ from typing import Final
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton, QWidget
 
 from inspector.ui import theme
 from inspector.ui.hold import Hold
 from inspector.ui.marks import Mark
 from inspector.ui.theme import Scale
+from inspector.ui.verdict_panel import Face
 from inspector.ui.who import Who
 from inspector.ui.widgets import Shape, label, named, toggle
 from inspector.ui.worker import LineState
@@ -34,6 +35,42 @@ _HOLDS: Final[Mapping[Hold, tuple[str, Mark]]] = {
 }
 
 
+class Glance(QFrame):
+    """The large word in small: hidden while there is none to show."""
+
+    def __init__(self, scale: Scale) -> None:
+        super().__init__()
+        self.setObjectName("glance")
+        self._shape, self._word = Shape(Mark.WAITING, scale.mm(5)), label(role="title")
+        self._face: Face | None = None
+        row = QHBoxLayout(self)
+        row.setContentsMargins(scale.mm(2), scale.mm(0.6), scale.mm(2), scale.mm(0.6))
+        row.setSpacing(scale.mm(1.6))
+        row.addWidget(self._shape)
+        row.addWidget(self._word)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """The word, where it can be seen."""
+        return "" if self.isHidden() else self._word.text()
+
+    def show_face(self, face: Face | None) -> None:
+        """Show another face; a repeated one costs nothing."""
+        if face == self._face:
+            return
+        self._face = face
+        self.setVisible(face is not None)
+        if face is not None:
+            ground, ink = face.tone.ground, face.tone.ink
+            self.setStyleSheet(
+                f"QFrame#glance {{ background: {ground}; }} QLabel {{ color: {ink}; }}"
+            )
+            self._shape.show_mark(face.mark, ink)
+            self._word.setText(face.word)
+            self.setAccessibleName(f"Verdict: {face.word}. {face.line}")
+
+
 class TopBar(QWidget):
     """Emits ``page_asked`` with the place of the page among :data:`PAGES`."""
 
@@ -45,6 +82,7 @@ class TopBar(QWidget):
         self._shape = Shape(Mark.WAITING, scale.mm(5))
         self._state = label(role="title")
         self._clock = label(role="title")
+        self.glance = Glance(scale)
         self.who = Who(scale)
         row = QHBoxLayout(self)
         row.setContentsMargins(scale.mm(3), scale.mm(1.4), scale.mm(3), scale.mm(1.4))
@@ -54,7 +92,7 @@ class TopBar(QWidget):
         for button in self._page_buttons():
             row.addWidget(button)
         row.addStretch(1)
-        for widget in (self._shape, self._state):
+        for widget in (self.glance, self._shape, self._state):
             row.addWidget(widget)
         row.addSpacing(scale.mm(4))
         row.addWidget(self._clock)

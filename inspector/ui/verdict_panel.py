@@ -73,14 +73,22 @@ def face_of_part(part: PartView) -> Face:
         if part.verdict is Verdict.FAULT
         else verdict_in_words(part.verdict, len(part.outlines))
     )
-    small = f"score {number(part.score)}   limit {number(part.threshold)}"
     return Face(
         word=part.verdict.value,
         mark=marks.OF_VERDICT[part.verdict],
         tone=_TONES[part.verdict],
         line=line,
-        small=small if part.score is not None else "",
+        small=_small_of(part),
     )
+
+
+def _small_of(part: PartView) -> str:
+    """A person who sorts by hand needs to know what becomes of a part that was not judged."""
+    if part.verdict is Verdict.FAULT:
+        return "Not judged: reject this part"
+    if part.score is None:
+        return ""
+    return f"score {number(part.score)}   limit {number(part.threshold)}"
 
 
 class VerdictPanel(QWidget):

@@ -80,7 +80,7 @@ class StationWindow(QMainWindow):
         self.history = HistoryView(history, pictures, scale)
         self.strip = StatusStrip(scale)
         self._pages, self._body = QStackedWidget(), QWidget()
-        self.people = SignIn(people, self.bar.who, self._body, scale, timer)
+        self.people = SignIn(people, self.bar.who, self._body, scale, timer, control.tell)
         self.setWindowTitle(title)
         self.setStyleSheet(theme.style_sheet(scale))
         self.setMinimumSize(*SMALLEST)
@@ -145,6 +145,8 @@ class StationWindow(QMainWindow):
         self.bar.show_state(state, hold)
         self.notice.show_entries(entries(standing, control.failure, running=control.can_stop))
         self._show_verdict(state, hold, standing)
+        elsewhere = self._pages.currentWidget() is not self.live
+        self.bar.glance.show_face(self.live.verdict.face if elsewhere else None)
         self.live.controls.allow(
             start=control.can_start,
             pause=control.can_pause,
@@ -157,7 +159,9 @@ class StationWindow(QMainWindow):
         seen = self.notice.entries
 
         def acknowledge(person: str) -> None:
-            if have_new(self.notice.entries, seen):
+            control = self._control
+            now = entries(control.standing, control.failure, running=control.can_stop)
+            if have_new(now, seen):
                 self.people.say("something new, read it first.")
             else:
                 self._control.acknowledge(person)
@@ -188,6 +192,7 @@ class StationWindow(QMainWindow):
 
     def _connect(self) -> None:
         controls = self.live.controls
+        controls.answer_keys_of(self)
         controls.start_asked.connect(self._control.start)
         controls.pause_asked.connect(self._control.pause)
         controls.stop_asked.connect(self._control.stop)

@@ -22,7 +22,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.SATURATED_FRAME: "Picture is overexposed. Check light and exposure.",
     Reason.FROZEN_FRAME: "Same picture as before. Check the camera.",
     Reason.NO_CODE: "The part's code cannot be read. Check print, light and focus.",
-    Reason.UNKNOWN_PRODUCT: "The model does not know this product. Choose another recipe.",
+    Reason.UNKNOWN_PRODUCT: "Model or recipe does not know this product. Call the engineer.",
     Reason.INVALID_SCORE: "The model gave no valid number. Check the model.",
     Reason.INFERENCE_ERROR: "The model failed on this picture. Check the log.",
     Reason.INTERNAL_ERROR: "A fault of this program. Send its log to your supplier.",

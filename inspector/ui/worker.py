@@ -10,6 +10,7 @@ from threading import Lock, Thread
 
 from engine.types import KnownError
 from inspector.pipeline.control import Control
+from inspector.pipeline.events import EventCode
 from inspector.pipeline.station_state import Standing
 from inspector.ui.screen_sink import ScreenSink
 from inspector.ui.session import Session
@@ -112,6 +113,10 @@ class Worker:
         with self._lock:
             self._failure = None
         self._session.acknowledge(person)
+
+    def tell(self, code: EventCode, text: str) -> None:
+        """Of something that happened at the window."""
+        self._session.tell(code, text)
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread; false where it has not ended in time."""

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from engine.types import DatabaseError
 from inspector.camera.keeper import Link, LinkChange
 from inspector.execution import Execution
-from inspector.monitor.pulse import HUNG_AFTER_S, Doing, Pulse
+from inspector.monitor.pulse import Doing, Pulse
 from inspector.pipeline.control import Control
 from inspector.pipeline.event_queue import EventQueue
+from inspector.pipeline.inspection import HUNG_AFTER_S
 from inspector.pipeline.latched import ErrorCode
 from inspector.pipeline.readiness import Check, Precondition
 from inspector.pipeline.sinks import run

@@ -207,6 +207,16 @@ def test_an_unknown_recipe_is_not_ready_and_not_echoed() -> None:
     assert bits(line.step(trigger=True)) == "result_ready ng error"
 
 
+def test_the_echo_is_the_index_that_was_taken_with_the_part() -> None:
+    line = Line()
+    line.step(recipe_index=1)
+    line.step(trigger=True)
+    assert line.step(recipe_index=2).recipe_echo == 1
+    line.step(ok(1), trigger=False)
+    assert line.step(ack=True).recipe_echo == 1
+    assert line.step(ack=False).recipe_echo == 2
+
+
 def test_a_record_that_never_comes_is_an_error_and_comes_too_late_after() -> None:
     line = Line()
     line.fire()
@@ -308,6 +318,13 @@ def test_where_the_camera_is_triggered_by_hardware_results_come_one_after_anothe
     assert bits(line.step(ack=False)) == "trigger_ready result_ready ng"
     assert line.handshake.outputs.result.number == 2
     assert line.triggers == []
+
+
+def test_where_hardware_triggers_no_recipe_can_be_asked_for() -> None:
+    line = Line(Rules(recipes=2, triggers=False))
+    assert bits(line.step()) == "trigger_ready"
+    outputs = line.step(recipe_index=1)
+    assert (outputs.trigger_ready, outputs.recipe_echo) == (False, UNKNOWN_RECIPE)
 
 
 def test_results_that_nobody_fetches_end_in_one_error_for_all() -> None:

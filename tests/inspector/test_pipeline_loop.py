@@ -42,7 +42,7 @@ def go(
 ) -> list[Inspection]:
     detector = ScriptedDetector(iter(answers))
     steady = {"clock": noon, "timer": ticking(), "new_id": numbered_ids()}
-    return list(inspect(frames, detector, RECIPE, triggered=triggered, **steady, **options))
+    return list(inspect(frames, detector, RECIPE, triggered=triggered, **(steady | options)))
 
 
 def faults(inspections: Iterable[Inspection]) -> list[Reason | None]:
@@ -170,6 +170,17 @@ def test_a_verdict_after_the_deadline_is_a_fault(deadline_ms: float, found: list
     inspections = go([frame(0)], [prediction(0.2)], deadline_ms=deadline_ms)
 
     assert faults(inspections) == found
+
+
+@pytest.mark.parametrize(("step_s", "found"), [(7, []), (8, [Reason.LATE_RESULT])])
+def test_a_part_that_hung_is_no_ok_though_there_is_no_deadline(
+    step_s: float, found: list[Reason]
+) -> None:
+    (inspection,) = go([frame(0)], [prediction(0.2)], timer=ticking(step_s))  # four steps a part
+
+    assert faults([inspection]) == found
+    assert inspection.prediction is not None
+    assert inspection.prediction.score == 0.2  # kept: somebody will ask what it was
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("ours"), MissingError("the runtime is gone")])

@@ -119,6 +119,19 @@ def test_where_the_database_names_plan_and_recipe_neither_is_asked_for(station: 
     assert "The recipe in the database" in said.stderr
 
 
+def test_a_recipe_that_breaks_a_later_rule_is_told_in_one_sentence(station: Path) -> None:
+    recipe = read_recipe(station / "recipe.json")
+    disc = recipe.threshold("disc").model_copy(update={"score": 1.0, "map": 2.0})
+    older = recipe.model_copy(update={"products": {"disc": disc}}).model_dump_json()
+    with closing(sqlite3.connect(station / "out" / DATABASE)) as connection:
+        connection.execute("UPDATE recipe_version SET recipe = ?", [older])
+        connection.commit()
+    (record, *_) = records(station, Verdict.NG)
+    said = replay(station, record.id)
+    assert said.exit_code == 2
+    assert f"The recipe of {record.id} in the database is not usable: products.disc" in said.stderr
+
+
 def test_a_changed_picture_is_different(station: Path) -> None:
     (record, *_) = records(station, Verdict.NG)
     path = station / "out" / record.pictures["picture"]

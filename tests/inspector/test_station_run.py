@@ -173,14 +173,16 @@ def test_a_model_that_hangs_is_an_alarm_until_its_part_is_through(
             seen.extend(error.code for error in session.state.standing.errors)
         return detect(detector, image, product)
 
-    monkeypatch.setattr("inspector.execution.HUNG_AFTER_S", 2.0)
+    for module in ("execution", "pipeline.loop"):
+        monkeypatch.setattr(f"inspector.{module}.HUNG_AFTER_S", 2.0)
     monkeypatch.setattr(Detector, "detect", hang_at_5)
     go(session, NoScreen())
     assert seen == [ErrorCode.HUNG]
     codes = said(session)
     assert codes.count(EventCode.HUNG) == 1
     assert codes.index(EventCode.HUNG) < codes.index(EventCode.ERROR_RESOLVED)
-    assert session.counters.counts().total.triggers == 12
+    total = session.counters.counts().total
+    assert (total.triggers, total.fault) == (12, 1)  # the part that hung went by: never OK
 
 
 def test_each_run_takes_the_recipe_as_it_is_now(tmp_path: Path) -> None:

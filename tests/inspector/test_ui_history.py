@@ -9,15 +9,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import shiboken6
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from engine.types import DatabaseError
+from inspector.camera.base import PartIdentity
 from inspector.db.changes import Changes
 from inspector.db.history import History, HistoryFilter, Record
 from inspector.db.review import Opinion, review_part
 from inspector.pipeline.inspection import Inspection, Verdict
 from inspector.pipeline.kept import picture_path
-from inspector.ui.filter_bar import OWN_RANGE
+from inspector.ui.filter_bar import IDENTITIES, OWN_RANGE
 from inspector.ui.history_view import PAGE, HistorySource, HistoryView
 from inspector.ui.theme import Scale
 from tests.inspector.db_parts import inspection
@@ -124,6 +126,36 @@ def test_a_row_is_shown_in_detail_with_its_overlay(qtbot: QtBot, tmp_path: Path)
         assert view.detail.text("Why") == "Defect found"
         assert view.detail.text("Score") == "0.9   limit 0.5"
         assert view.detail.text("Defects") == "1, the largest 16 px"
+
+
+def test_a_part_is_found_by_its_name_and_shows_what_a_person_said(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    parts = few_parts()
+    named = PartIdentity(part="P-7", lot="L1", serial="0042")
+    parts[1] = replace(parts[1], frame=replace(parts[1].frame, part=named))
+    path = tmp_path / "inspector.db"
+    write_database(path, parts)
+    with cheap_hashes(), Changes(make_people(path)) as changes:
+        review_part(changes, logged_in(changes, "emil"), parts[1].id, Opinion.OK, "a hair")
+    with History(path) as history, view_on(qtbot, history, tmp_path) as view:
+        qtbot.waitUntil(lambda: view.model.rowCount() == len(parts))
+        field = view.filters.wanted_name
+        qtbot.keyClicks(field, "0042")
+        assert view.model.rowCount() == len(parts)  # half a name is none
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: view.model.rowCount() == 1)
+        view.table.selectRow(0)
+        assert view.detail.text("ID") == parts[1].id
+        assert view.detail.text("Part") == "part P-7   lot L1   serial 0042"
+        qtbot.waitUntil(lambda: view.detail.text("Review").startswith("OK by emil, "))
+        assert view.detail.text("Review").endswith(": a hair")
+        view.filters.identity.setCurrentIndex(IDENTITIES.index("lot"))
+        qtbot.waitUntil(lambda: view.summary.text().startswith("0 parts"))
+        field.clear()
+        qtbot.waitUntil(lambda: view.model.rowCount() == len(parts))
+        view.table.selectRow(0)
+        assert view.detail.text("Review") == "–"
 
 
 def test_a_picture_that_is_gone_is_said(qtbot: QtBot, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from inspector.db.accounts import Accounts
 from inspector.db.audit import read_trail
 from inspector.db.changes import Changes
 from inspector.people.roles import Role
+from inspector.pipeline.events import EventCode
 from inspector.ui import theme
 from inspector.ui.sign_in_card import SignInCard
 from inspector.ui.theme import Scale
@@ -52,6 +53,7 @@ class Opened:
 
     window: StationWindow
     worker: Worker
+    session: ScriptedSession
     idle: list[float]
     clock: Clock = field(default_factory=Clock)
 
@@ -62,16 +64,17 @@ class Opened:
 
 @contextmanager
 def opened(qtbot: QtBot, path: Path) -> Iterator[Opened]:
-    now, clock = [0.0], Clock()
+    now, clock, session = [0.0], Clock(), ScriptedSession()
     with (
         Accounts(path, clock=clock) as accounts,
-        opened_window(
-            qtbot, path.parent, ScriptedSession(), people=accounts, timer=lambda: now[0]
-        ) as (window, worker),
+        opened_window(qtbot, path.parent, session, people=accounts, timer=lambda: now[0]) as (
+            window,
+            worker,
+        ),
     ):
         window.activateWindow()
         qtbot.waitUntil(window.isActiveWindow)
-        yield Opened(window, worker, now, clock)
+        yield Opened(window, worker, session, now, clock)
 
 
 def test_a_station_without_accounts_asks_nobody(qtbot: QtBot, tmp_path: Path) -> None:
@@ -94,6 +97,18 @@ def test_whoever_signs_in_is_shown_until_he_signs_out(qtbot: QtBot, path: Path) 
         button.click()
         qtbot.waitUntil(lambda: at.text == "")
         assert button.text() == "Sign in  F3"
+        assert at.session.told == [
+            (EventCode.SIGNED_IN, "emil, engineer, signed in."),
+            (EventCode.SIGNED_OUT, "emil signed out."),
+        ]
+
+
+def test_whoever_is_signed_in_leaves_with_the_window(qtbot: QtBot, path: Path) -> None:
+    with opened(qtbot, path) as at:
+        sign_in(qtbot, at.window, "olga", PASSWORDS["olga"])
+        qtbot.waitUntil(lambda: at.text == "olga, operator")
+        at.window.close()
+        assert at.session.told[-1] == (EventCode.SIGNED_OUT, "olga signed out.")
 
 
 def test_it_all_goes_by_the_keyboard_and_the_line_hears_its_keys(qtbot: QtBot, path: Path) -> None:
@@ -242,6 +257,7 @@ def test_an_engineer_is_signed_out_when_idle_and_it_is_said(
         at.idle[0] = 1199.0
         said = "emil was signed out after 10 idle minutes."
         qtbot.waitUntil(lambda: at.text == said)
+        assert at.session.told[1:] == [(EventCode.SIGNED_OUT, said)]
         assert at.window.bar.who.button.text() == "Sign in  F3"
         sign_in(qtbot, at.window, "emil", PASSWORDS["emil"])
         qtbot.waitUntil(lambda: at.text == "emil, engineer")
@@ -273,6 +289,7 @@ def test_an_account_that_changes_is_signed_out(
             change(changes, logged_in(changes, "ada"))
         said = "emil was signed out: the account has changed."
         qtbot.waitUntil(lambda: at.text == said)
+        assert at.session.told[1:] == [(EventCode.SIGNED_OUT, said)]
 
 
 def test_the_first_account_makes_the_window_ask(qtbot: QtBot, tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_a_fault_is_explained_in_words(qtbot: QtBot, tmp_path: Path) -> None:
         worker.start()
         qtbot.waitUntil(lambda: word(window) == "FAULT")
         assert window.live.verdict.face.line == "Picture is black. Check light and lens cap."
+        assert window.live.verdict.face.small == "Not judged: reject this part"
 
 
 def test_counters_and_yield(qtbot: QtBot, tmp_path: Path) -> None:
@@ -112,6 +113,27 @@ def test_the_keys_start_pause_resume_and_stop(qtbot: QtBot, tmp_path: Path) -> N
         qtbot.keyClick(window, Qt.Key.Key_F8)
         qtbot.waitUntil(lambda: worker.state is LineState.STOPPED)
         assert session.closed
+
+
+def test_whoever_looks_at_the_history_sees_the_verdict_and_can_stop_the_line(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    with opened_window(qtbot, tmp_path, ScriptedSession([Verdict.NG] * 100_000)) as (
+        window,
+        worker,
+    ):
+        window.activateWindow()
+        qtbot.waitUntil(window.isActiveWindow)
+        worker.start()
+        qtbot.waitUntil(lambda: word(window) == "NG")
+        assert window.bar.glance.text == ""  # the line's page says it large
+        qtbot.keyClick(window, Qt.Key.Key_F2)
+        qtbot.waitUntil(lambda: window.bar.glance.text == "NG")
+        qtbot.keyClick(window, Qt.Key.Key_F8)
+        qtbot.waitUntil(lambda: worker.state is LineState.STOPPED)
+        qtbot.waitUntil(lambda: window.bar.glance.text == "STOPPED")
+        qtbot.keyClick(window, Qt.Key.Key_F1)
+        qtbot.waitUntil(lambda: window.bar.glance.text == "")
 
 
 def test_a_failure_of_the_worker_stays_until_acknowledged(qtbot: QtBot, tmp_path: Path) -> None:

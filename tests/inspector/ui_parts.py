@@ -15,6 +15,7 @@ from engine.types import Prediction
 from inspector.db.history import History
 from inspector.db.log import InspectionLog
 from inspector.pipeline.control import Control
+from inspector.pipeline.events import EventCode
 from inspector.pipeline.inspection import Inspection, Verdict
 from inspector.pipeline.latched import LatchedError
 from inspector.pipeline.readiness import Check
@@ -52,6 +53,7 @@ class ScriptedSession:
     shown: list[Inspection] = field(default_factory=list)
     closed: bool = False
     acknowledged: list[str] = field(default_factory=list)
+    told: list[tuple[EventCode, str]] = field(default_factory=list)
     stands: Standing = WELL
 
     def run(self, control: Control, screen: ScreenSink) -> None:
@@ -73,6 +75,9 @@ class ScriptedSession:
 
     def acknowledge(self, person: str) -> None:
         self.acknowledged.append(person)
+
+    def tell(self, code: EventCode, text: str) -> None:
+        self.told.append((code, text))
 
     def _numbers(self) -> Iterator[int]:
         return count() if self.verdicts is None else iter(range(len(self.verdicts)))

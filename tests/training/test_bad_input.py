@@ -17,6 +17,7 @@ from engine.bundle import read_bundle
 from engine.types import InputError
 from inspector.cli import app
 from tests.training.micro import CONFIG, write_goods, write_weights
+from tests.training.quick import quick_export
 from tests.training.test_run import Line, spec, weights
 from training.config import CONFIGS
 from training.datasets.sample import Sample, load
@@ -96,6 +97,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(data / ODD_NAME / "train" / "good" / f"Bild {i}.png", _ramp())
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CONFIGS, "micro", CONFIG)
+        quick_export(patch, products=1)
         code, _, said = _train(data, home / "run", write_weights(home / "trunk.safetensors"))
     assert code == 0, said
     return home / "run" / "bundle"

@@ -14,6 +14,7 @@ from engine.pictures import read_picture
 from inspector.cli import app
 from tests.engine.tiny import tiny_graphs
 from tests.training.micro import CONFIG, write_goods, write_weights
+from tests.training.quick import quick_export
 from training.config import CONFIGS
 from training.evaluate import planned
 from training.run import load_tensors, save_tensors
@@ -35,13 +36,23 @@ def _call(*options: object) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of one product."""
-    home = tmp_path_factory.mktemp("base")
-    data, weights = write_goods(home / "data", STRIP), write_weights(home / "trunk.safetensors")
+    """A finished run of one product, its bundle without an export."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(CONFIGS, "micro", BASE)
-        options = ("--config", "micro", "--backbone-weights", weights)
-        code, said = _call("--data", data, "--out", home / "run", *options)
+        quick_export(patch, products=1)
+        return _trained(tmp_path_factory.mktemp("base"), patch)
+
+
+@pytest.fixture(scope="module")
+def whole_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        return _trained(tmp_path_factory.mktemp("whole base"), patch)
+
+
+def _trained(home: Path, patch: pytest.MonkeyPatch) -> Path:
+    data, weights = write_goods(home / "data", STRIP), write_weights(home / "trunk.safetensors")
+    patch.setitem(CONFIGS, "micro", BASE)
+    options = ("--config", "micro", "--backbone-weights", weights)
+    code, said = _call("--data", data, "--out", home / "run", *options)
     assert code == 0, said
     weights.unlink()  # a finished model holds its trunk
     return home / "run"
@@ -60,27 +71,27 @@ def test_a_finished_run_can_be_a_base(base: Path) -> None:
 
 @pytest.mark.slow
 def test_the_others_are_judged_as_before(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = write_goods(tmp_path / "new", GEAR, count=12)
     (tmp_path / "words.yaml").write_text("defects: {gear wheel: [rust]}", "utf-8")
-    adding = ("--add-product", GEAR, "--base", base, "--words", tmp_path / "words.yaml")
+    adding = ("--add-product", GEAR, "--base", whole_base, "--words", tmp_path / "words.yaml")
     code, said = _call("--data", data, "--out", tmp_path / "run", *adding)
     assert code == 0, said
 
     bundle = read_bundle(tmp_path / "run" / "bundle")
     assert bundle.manifest.products == (STRIP, GEAR)
     assert bundle.manifest.training.pictures == 8 + 12
-    assert bundle.goods[:8] == read_bundle(base / "bundle").goods
+    assert bundle.goods[:8] == read_bundle(whole_base / "bundle").goods
     assert [good.product for good in bundle.goods[8:]] == [GEAR] * 12
     assert all(good.score for good in bundle.goods[8:])
-    assert bundle.manifest.backbone == read_bundle(base / "bundle").manifest.backbone
+    assert bundle.manifest.backbone == read_bundle(whole_base / "bundle").manifest.backbone
     assert "a gear wheel with rust" in bundle.prompts.words[GEAR].abnormal
 
-    pictures = base.parent / "data" / STRIP / "test" / "good"
-    before, after = (_scores(b, STRIP, pictures) for b in (base / "bundle", bundle.folder))
+    pictures = whole_base.parent / "data" / STRIP / "test" / "good"
+    before, after = (_scores(b, STRIP, pictures) for b in (whole_base / "bundle", bundle.folder))
     np.testing.assert_allclose(after, before, atol=1e-4)
-    old, grown = (read_bundle(b).golden for b in (base / "bundle", bundle.folder))
+    old, grown = (read_bundle(b).golden for b in (whole_base / "bundle", bundle.folder))
     assert old is not None
     assert grown is not None
     assert grown.product.tolist() == [*old.product, 1, 1]

@@ -32,13 +32,15 @@ KINDS["promptmad-bank on a ViT"] = {"backbone": {"name": "test_vit"}, "reconstru
 
 SLOW = (
     "onenip",
+    "promptmad-bank",
     "promptmad-bank by ddpm",
     "promptmad-bank with a memory",
     "promptmad-bank on a ViT",
 )
-"""An export takes 20 to 30 seconds. The first is a part of what ``promptmad`` is, the second
-differs from the plain bank by its sampler's states, which other tests hold, the third is part of
-what ``small`` is, and the last by a trunk that timm makes for all."""
+"""An export takes 20 to 30 seconds. The first is a part of what ``promptmad`` is, the second of
+what ``small`` and ``full`` are and what test_train.py exports, the third differs from it by its
+sampler's states, which other tests hold, the fourth is part of what ``small`` is, and the last
+differs by a trunk that timm makes for all."""
 
 
 @pytest.fixture(

@@ -21,6 +21,7 @@ from engine.runtimes.fake import FakeRuntime, fake_plan
 from engine.types import InputError
 from inspector.cli import app
 from tests.training.micro import CONFIG, write_goods, write_weights
+from tests.training.quick import quick_export
 from training.config import CONFIGS
 from training.datasets.dataset import read_dataset
 from training.datasets.sample import Sample, load_mask
@@ -201,6 +202,7 @@ def test_a_report_holds_all_that_was_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(CONFIGS, "micro", CONFIG)
+    quick_export(monkeypatch, products=1)
     data = write_goods(tmp_path / "data", "Schraube & Mutter", defects=3)
     weights = write_weights(tmp_path / "trunk.safetensors")
     spec = make_spec("train", data, [], "micro", backbone_weights=weights)

@@ -18,8 +18,8 @@ from engine.files import sha256_of
 from engine.pictures import read_picture
 from engine.types import InputError
 from inspector.cli import app
-from tests.engine.tiny import tiny_graphs
 from tests.training.micro import CONFIG, write_goods, write_weights
+from tests.training.quick import quick_export
 from training.config import CONFIGS
 from training.evaluate import planned
 from training.prompts import ClipEncoder, HashEncoder, build_table
@@ -43,10 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For what stands beside a bundle's graphs: those are a tiny bundle's, an export takes half a
-    minute, and have nothing to do with what the network answers."""
-    monkeypatch.setattr("training.export.export_graphs", lambda model: tiny_graphs())
-    monkeypatch.setattr("training.train.answered", lambda model, shown: None)
+    quick_export(monkeypatch)
 
 
 def _train(data: Path, out: Path, weights: Path, *more: str) -> tuple[int, str]:
@@ -55,7 +52,7 @@ def _train(data: Path, out: Path, weights: Path, *more: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_train_evaluate_and_resume(data: Path, tmp_path: Path) -> None:
+def test_train_and_evaluate(data: Path, tmp_path: Path) -> None:
     weights = write_weights(tmp_path / "trunk.safetensors")
     code, said = _train(data, tmp_path / "run", weights)
     assert code == 0, said
@@ -91,13 +88,6 @@ def test_train_evaluate_and_resume(data: Path, tmp_path: Path) -> None:
     told = [p for f in findings if "look like none" in f["words"] for p in f["paths"]]
     assert len(told) == sum(score > 2 for score, _ in ranked)
 
-    # A finished run, resumed, has nothing to train and needs no cache: it writes the same graphs.
-    shutil.rmtree(tmp_path / "run" / "cache")
-    before = (bundle.folder / "trunk.onnx").read_bytes()
-    code, said = _train(data, tmp_path / "run", weights)
-    assert code == 0, said
-    assert (bundle.folder / "trunk.onnx").read_bytes() == before
-
 
 @pytest.mark.slow
 def test_another_input_size_is_trained_and_measured(data: Path, tmp_path: Path) -> None:
@@ -121,6 +111,26 @@ def test_without_a_cache_features_are_made_anew_and_none_are_kept(
     assert code == 0, said
     assert read_bundle(run / "bundle").manifest.products == ("gear_wheel", "strip")
     assert not (run / "cache").exists()
+
+    # A finished run called again has nothing to train.
+    before = (run / "model.safetensors").read_bytes()
+    code, said = _train(data, run, weights, "--no-cache")
+    assert code == 0, said
+    assert (run / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_finished_run_called_again_needs_no_cache_and_writes_the_same_graphs(
+    data: Path, tmp_path: Path
+) -> None:
+    weights, run = write_weights(tmp_path / "trunk.safetensors"), tmp_path / "run"
+    code, said = _train(data, run, weights, "--products", "strip")
+    assert code == 0, said
+    shutil.rmtree(run / "cache")
+    before = (run / "bundle" / "trunk.onnx").read_bytes()
+    code, said = _train(data, run, weights, "--products", "strip")
+    assert code == 0, said
+    assert (run / "bundle" / "trunk.onnx").read_bytes() == before
 
 
 def test_settings_that_do_not_go_together_are_told(data: Path, tmp_path: Path) -> None:
