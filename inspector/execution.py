@@ -135,6 +135,7 @@ class Execution:
         while self._state.standing.heals:
             if self._control.state is RunState.STOPPED:
                 return False
+            self.show()
             meanwhile()
             time.sleep(TURN_S)
         return True

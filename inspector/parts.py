@@ -14,7 +14,7 @@ from inspector.clock import utc_now
 from inspector.line.frames import frame_of, refused_frame
 from inspector.line.signals import Trigger
 from inspector.monitor.pulse import watched
-from inspector.pipeline.control import Control
+from inspector.pipeline.control import Control, RunState
 from inspector.settings import ModbusSettings, StationSettings
 from inspector.surroundings import Surroundings
 
@@ -56,8 +56,7 @@ def _source(
                 f"The camera {camera.name} waits for triggers that nobody gives: name the PLC "
                 "that does, [modbus], or leave its trigger out."
             )
-        frames = control.gate(camera.frames())
-        return in_time(frames, control, triggered=camera.triggered) if camera.live else frames
+        return _of_the_line(camera, control, hold)
     if not camera.fires:
         raise InputError(
             f"The PLC triggers, and the camera {camera.name} takes its own time: open it with "
@@ -67,17 +66,33 @@ def _source(
     return _shots(chain(line.triggers(control), line.rest(hold)), camera, modbus, patience_s)
 
 
+def _of_the_line(
+    camera: SupervisedCamera, control: Control, hold: Callable[[], None]
+) -> Iterator[Frame]:
+    """A camera that goes on by itself is drawn from during a pause, too: its parts pass, and have
+    their records at once. Any other waits with the station."""
+    if not camera.live:
+        return control.gate(camera.frames())
+    drawn = control.once_started if camera.queues else control.gate
+    return in_time(drawn(camera.frames()), control, hold, triggered=camera.triggered)
+
+
 def in_time(
     frames: Iterable[Frame],
     control: Control,
+    hold: Callable[[], None],
     *,
     triggered: bool,
     timer: Callable[[], float] = monotonic,
 ) -> Iterator[Frame]:
-    """What a line took while it was paused is judged by nobody. A triggered picture was a part that
-    went by, and has its record; one of a free run is missed like a lost one."""
+    """What a line took while it was paused is judged by nobody, nor what waits once it is stopped,
+    before which ``hold`` is called. A triggered picture was a part that went by, and has its
+    record; one of a free run is missed like a lost one."""
     for frame in frames:
-        if timer() - frame.queue_ms / 1e3 >= control.running_since:
+        stopped = control.state is RunState.STOPPED
+        if stopped:
+            hold()
+        if not stopped and control.ran_at(timer() - frame.queue_ms / 1e3):
             yield frame
         elif triggered:
             yield replace(frame, fault=FrameFault.NOT_READY)

@@ -186,7 +186,7 @@ class MqttSettings(BaseModel):
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
-    most_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    most_waiting: Annotated[int, Field(ge=1, le=65_000)] = 1000  # MQTT numbers with 16 bits
 
     @model_validator(mode="after")
     def _belong_together(self) -> Self:

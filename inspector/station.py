@@ -261,6 +261,7 @@ class StationSession:
         """``person`` has seen what went wrong; the next start looks anew whether it has gone."""
         self.state.resolve(ErrorCode.DATABASE_REFUSED, "The database is opened anew at the start.")
         self.state.confirm_all(person)
+        self._round.show(self.state.standing)  # between two runs nobody else does
 
     def tell(self, code: EventCode, text: str) -> None:
         """An event of somebody else's, as the window; its row comes with the run's next."""

@@ -172,7 +172,7 @@ class _Child:
 
 
 def _opened(camera: Camera) -> Opened:
-    how = camera.triggered, camera.live, camera.fires, camera.silence_s
+    how = camera.triggered, camera.live, camera.queues, camera.fires, camera.silence_s
     return Opened(camera.name, *how, dict(camera.in_effect))
 
 

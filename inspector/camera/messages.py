@@ -20,6 +20,7 @@ class Opened:
     name: str
     triggered: bool
     live: bool
+    queues: bool
     fires: bool
     silence_s: float
     in_effect: Mapping[str, Setting]

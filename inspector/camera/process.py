@@ -98,7 +98,7 @@ class CameraProcess:
         process ended or fell silent; :class:`RuntimeError` with the child's traceback for a fault
         of our own.
         """
-        if not self._said.poll(timeout_s):
+        if not self._has_spoken(timeout_s):
             self._turn.begin()
             if self._is_silent(silence_s):
                 self.kill()  # what hangs lets go of nothing, however politely it is asked
@@ -128,6 +128,13 @@ class CameraProcess:
         silent_s = self._clock() - self._heard
         starved = silent_s <= STARVED * silence_s and self._turn.is_starved()
         return silent_s > silence_s and not starved
+
+    def _has_spoken(self, timeout_s: float) -> bool:
+        """Also where it has ended: Windows says so here, other systems where it is read."""
+        try:
+            return self._said.poll(timeout_s)
+        except OSError:
+            return True
 
     def _received(self) -> Said:
         try:

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
+from engine.types import MissingError
 from inspector.camera.address import without_password
 from inspector.camera.base import Camera, Frame, FrameFault, Setting
 from inspector.camera.keeper import TURN_S, CameraHealth, End, Item, Keeper, LinkChange, Picture
@@ -73,7 +74,8 @@ class SupervisedCamera(Camera):
         return self._keeper.in_effect()
 
     def frames(self) -> Iterator[Frame]:
-        """Frames until the camera ends or ``stopped`` says so. One loop at a time."""
+        """Frames until the camera ends or ``stopped`` says so: whoever asks on then gets those that
+        had come by that time. One loop at a time."""
         with self._kept() as keeper:
             while keeper is not None and not self._stopped():
                 with suppress(Empty):
@@ -81,6 +83,8 @@ class SupervisedCamera(Camera):
                     if picture is None:
                         return
                     yield self._received(picture)
+            if keeper is not None:
+                yield from self._left_at_the_end(keeper, self._clock())
 
     @contextmanager
     def shooting(self) -> Iterator[Shoot]:
@@ -104,6 +108,14 @@ class SupervisedCamera(Camera):
         with self._kept() as keeper:
             yield shoot
 
+    def _left_at_the_end(self, keeper: Keeper, ended_s: float) -> Iterator[Frame]:
+        with suppress(Empty):
+            while (picture := _taken(keeper.items, 0.0)) is not None:
+                if picture.sent_s > ended_s:
+                    keeper.pass_over(picture)
+                    return
+                yield self._received(picture)
+
     def _shoot(self, keeper: Keeper, until_s: float) -> Picture | None:
         """The picture of one trigger, or None; pictures of earlier openings are passed over."""
         unasked, fired_s = _emptied(keeper), self._clock()
@@ -115,9 +127,7 @@ class SupervisedCamera(Camera):
             return None
         with suppress(Empty):
             while True:
-                picture = _taken(keeper.items, max(0.0, until_s - self._clock()))
-                if picture is None:
-                    return None
+                picture = _asked_for(keeper.items, max(0.0, until_s - self._clock()))
                 if picture.epoch == epoch and picture.sent_s >= fired_s:
                     return picture
                 keeper.pass_over(picture)
@@ -146,7 +156,7 @@ class SupervisedCamera(Camera):
         self._opened = opened = self._keeper.open(self._stopped)
         if opened is not None:
             self.name, self.triggered = opened.name, opened.triggered
-            self.live, self.fires = opened.live, opened.fires
+            self.live, self.queues, self.fires = opened.live, opened.queues, opened.fires
 
     def _received(self, picture: Picture) -> Frame:
         """A folder's picture has not waited for the station: it was read ahead."""
@@ -168,11 +178,20 @@ def _taken(items: SimpleQueue[Item], timeout_s: float) -> Picture | None:
     return item
 
 
+def _asked_for(items: SimpleQueue[Item], timeout_s: float) -> Picture:
+    """The next picture of a camera that is triggered from here, which has no end of its own."""
+    picture = _taken(items, timeout_s)
+    if picture is None:
+        raise MissingError("The camera has ended: it takes no trigger any more.")
+    return picture
+
+
 def _emptied(keeper: Keeper) -> int | None:
     """Take what waits already; the last opening of the camera that any of it came from."""
     epoch = None
     with suppress(Empty):
-        while (picture := _taken(keeper.items, 0.0)) is not None:
+        while True:
+            picture = _asked_for(keeper.items, 0.0)
             keeper.pass_over(picture)
             epoch = picture.epoch
     return epoch

@@ -43,6 +43,7 @@ class Changes:
         self.path = path
         self.clock = clock
         self._busy_ms = busy_ms
+        self._turns = Turns(path, busy_ms)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -87,8 +88,8 @@ class Changes:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One that holds the write lock from its beginning."""
-        with explained(self.path), self._connection.begin():
+        """One that holds the write lock from its beginning, and takes its turn."""
+        with self._turns.taken(), explained(self.path), self._connection.begin():
             yield self._connection
 
 

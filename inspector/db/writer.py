@@ -1,11 +1,11 @@
 """The one writer of a database: a thread of its own with the only connection that writes.
 
-SQLite 3.7.0 to 3.51.2 can lose pages when one connection restarts the write-ahead log while
-another checkpoints it, so all that a station writes passes through here, whoever asks: inspections,
-events, the outbox. Who calls :meth:`Writer.transact` waits for the commit; who reports an event
-does not wait. An event rides in the next transaction; where none is on its way it gets one at once,
-so that a camera's loss is on disk although no part comes after it. An event that cannot be written
-itself (a text that is none) takes nothing with it: it is left out, and raised at the end.
+All that a station writes passes through here, whoever asks: inspections, events, the outbox; with
+what people change beside it, it takes :mod:`turns <inspector.db.turns>`. Who calls
+:meth:`Writer.transact` waits for the commit; who reports an event does not wait. An event rides in
+the next transaction; where none is on its way it gets one at once, so that a camera's loss is on
+disk although no part comes after it. An event that cannot be written itself (a text that is none)
+takes nothing with it: it is left out, and raised at the end.
 """
 
 from collections import deque
@@ -22,6 +22,7 @@ from inspector.db.connect import BUSY_MS, foreign_keys_off, writing_engine
 from inspector.db.errors import explained, of_the_world
 from inspector.db.migrate import look, migrate, newest_revision
 from inspector.db.side_tables import EventRow
+from inspector.db.turns import Turns
 from inspector.pipeline.events import StationEvent
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ class Writer:
     def __init__(self, path: Path, *, busy_ms: int = BUSY_MS) -> None:
         self._path = path
         self._busy_ms = busy_ms
+        self._turns = Turns(path, busy_ms)
         self._events: deque[dict[str, Any]] = deque()  # from any thread to the writer's
         self._riding: list[dict[str, Any]] = []  # the writer's own, like the connection
         self._left_out: list[Exception] = []  # why, an event each
@@ -101,7 +103,7 @@ class Writer:
     def _transact(self, work: Callable[[Connection], T]) -> T:
         while self._events:
             self._riding.append(self._events.popleft())
-        with explained(self._path), self._connection.begin():
+        with self._turns.taken(), explained(self._path), self._connection.begin():
             left_out = self._insert_events()
             result = work(self._connection)
         self._riding.clear()  # only now: what was rolled back still rides

@@ -1,5 +1,6 @@
 """What crosses between the thread that inspects and the line's own: frozen values, both ways."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,6 +15,8 @@ from inspector.pipeline.inspection import Inspection, Reason, Verdict
 
 LOOK_S: Final = 0.1
 """How often who waits for a trigger looks up: for the run's end, and to give a sign of life."""
+TURN_S: Final = 0.005
+MOST_TURNS: Final = 40
 
 
 class Desk:
@@ -40,7 +43,8 @@ class Desk:
         self._handed: dict[int, int] = {}  # frame id → trigger number; the inspecting thread's own
         self._signs = StationSigns()
         self._life = float("-inf")
-        self._written = self._frame_id = 0
+        self._written = self._frame_id = self._looks = 0
+        self._broke = False  # whether a part may have gone by since the newest answer
 
     # The thread that inspects, and whoever knows the station's state.
 
@@ -48,6 +52,7 @@ class Desk:
         """From a start or a pause on, the inspecting thread has its whole time for a first sign."""
         if signs.inspecting and not self._signs.inspecting:
             self.alive()
+        self._broke |= self._signs.inspecting and not signs.inspecting
         self._signs = signs
         self._wake()
 
@@ -93,14 +98,29 @@ class Desk:
         return replace(trigger, frame_id=frame_id)
 
     def answer(self, inspection: Inspection, *, triggered: bool) -> None:
-        """Tell the verdict of a committed inspection to whoever asked for it, if anybody did."""
+        """Tell the verdict of a committed inspection to whoever asked for it, if anybody did.
+
+        Where hardware triggers, answers are counted, and one number is left out wherever the
+        station has not inspected since: a picture that waited in a camera may have been lost, and
+        whoever counts on must not take the next part's OK for its own.
+        """
         self.alive()
         if triggered:
             number = self._handed.pop(inspection.frame.frame_id, 0)  # 0: no trigger's
         else:
-            self._written += 1
+            self._written += 2 if self._broke else 1
+            self._broke = False
             number = self._written
         self._put(result_of(number, inspection))
+
+    def await_look(self) -> None:
+        """Until the line has looked at what was shown last, or gives no sign of doing so: what it
+        had taken before is put by then."""
+        wanted = self._looks + 2  # the one that is under way may have looked before
+        for _ in range(MOST_TURNS):
+            if self._looks >= wanted:
+                return
+            time.sleep(TURN_S)
 
     def give_up(self) -> None:
         """The run is over: what it was asked and did not answer is an error."""
@@ -130,6 +150,9 @@ class Desk:
 
     def is_alive(self) -> bool:
         return self._timer() - self._life <= self._life_s
+
+    def looked(self) -> None:
+        self._looks += 1
 
     def put_trigger(self, trigger: Trigger) -> None:
         with self._door:

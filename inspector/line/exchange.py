@@ -68,6 +68,7 @@ class Exchange:
         )
         if step.trigger is not None:
             self._desk.put_trigger(step.trigger)
+        self._desk.looked()
         return write_station(step.outputs, self._order)
 
     def safe(self) -> Words:

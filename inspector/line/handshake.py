@@ -64,6 +64,7 @@ class Handshake:
         self._plc = PlcSignals(trigger=True, ack=True)  # an edge needs a low level seen before
         self._shown = NO_RESULT
         self._waiting: list[Result] = []
+        self._inspecting = self._doubt = False
         self._number, self._taken = 0, PlcSignals()  # of the newest edge
         self._since, self._beaten = 0.0, float("-inf")
         self._counts = LineCounts()
@@ -89,7 +90,8 @@ class Handshake:
         self._take(results)
         self._time_out(now)
         if hung or not link or signs.state == ERROR_STATE:
-            self._spoil()
+            self._spoil(inspecting=signs.inspecting or self._inspecting)
+        self._inspecting = signs.inspecting
         if self._phase is Phase.RESULT and plc.ack and not before.ack:
             self._phase = Phase.RELEASE
         ready = link and alive and signs.ready and signs.inspecting and self._knows(plc)
@@ -109,7 +111,8 @@ class Handshake:
                 self._present(result)  # any other comes too late: its part is rejected already
 
     def _queue(self, result: Result) -> None:
-        self._waiting.append(result)
+        self._waiting.append(_unanswered(result.number) if self._doubt else result)
+        self._doubt = False
         if len(self._waiting) > MOST_WAITING:
             self._waiting = [Result(result.number, Verdict.FAULT, Reason.LATE_RESULT)]
 
@@ -117,8 +120,12 @@ class Handshake:
         if self._phase is Phase.BUSY and now - self._since > self._rules.answer_s:
             self._present(_unanswered(self._number))
 
-    def _spoil(self) -> None:
-        """Whatever answer is open becomes Error, and stays so: the PLC may have acted without."""
+    def _spoil(self, *, inspecting: bool) -> None:
+        """Whatever answer is open becomes Error, and stays so: the PLC may have acted without.
+
+        Of a part that hardware triggered nobody knows here whether it is under way.
+        """
+        self._doubt |= inspecting and not self._rules.triggers
         if self._waiting:
             self._present(_unanswered(self._waiting[-1].number))
             self._waiting = []

@@ -101,6 +101,7 @@ class ModbusLine:
         """After :meth:`triggers` has ended: ``hold`` lets no more come, and what came until then
         is refused."""
         hold()
+        self._desk.await_look()
         yield from self._desk.rest()
 
     def sink(self) -> LineSink:

@@ -90,9 +90,13 @@ class MqttLink:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Say that the station is offline, and give what waits a moment to be sent."""
+        """Say that the station is offline, and give what waits a moment to be sent.
+
+        Unconfirmed, since what is to be confirmed queues behind all that waits, and a link that is
+        closed in good order leaves no will behind it.
+        """
         if self._client.is_connected():
-            last = self._client.publish(self._topic("state"), OFFLINE, qos=1, retain=True)
+            last = self._client.publish(self._topic("state"), OFFLINE, qos=0, retain=True)
             with suppress(RuntimeError, ValueError):  # lost a moment ago, or the queue is full
                 last.wait_for_publish(CLOSE_S)
         self._client.disconnect()

@@ -26,7 +26,7 @@ class Control:
 
     def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
         self._timer = timer
-        self._running_since = timer()
+        self._running_since, self._held_since = timer(), float("inf")
         self._state = RunState.READY
         self._changed = Condition()
 
@@ -35,25 +35,24 @@ class Control:
         with self._changed:
             return self._state
 
-    @property
-    def running_since(self) -> float:
-        """When it was started, or went on after a pause, last: seconds of ``timer``, since the
-        machine's clock may be set meanwhile."""
+    def ran_at(self, moment: float) -> bool:
+        """Whether it ran at this moment since it was started, or went on after a pause, last:
+        seconds of ``timer``, since the machine's clock may be set meanwhile."""
         with self._changed:
-            return self._running_since
+            return self._running_since <= moment < self._held_since
 
     def start(self) -> None:
         """Begin, or go on after a pause. A stopped run stays stopped."""
         with self._changed:
             if self._state in (RunState.READY, RunState.PAUSED):
-                self._running_since = self._timer()
-        self._become(RunState.RUNNING)
+                self._running_since, self._held_since = self._timer(), float("inf")
+            self._become(RunState.RUNNING)
 
     def pause(self) -> None:
-        self._become(RunState.PAUSED)
+        self._hold(RunState.PAUSED)
 
     def stop(self) -> None:
-        self._become(RunState.STOPPED)
+        self._hold(RunState.STOPPED)
 
     def gate(self, frames: Iterable[T]) -> Iterator[T]:
         """Pass frames on while running, draw none while ready or paused, end when stopped.
@@ -68,11 +67,22 @@ class Control:
                 return
             yield frame
 
-    def _become(self, state: RunState) -> None:
+    def once_started(self, frames: Iterable[T]) -> Iterator[T]:
+        """All frames from the start on, also those of a pause, until they end by themselves: for a
+        source that goes on whatever is pressed here, and must not be kept waiting."""
         with self._changed:
-            if self._state is not RunState.STOPPED:
-                self._state = state
-                self._changed.notify_all()
+            self._changed.wait_for(lambda: self._state is not RunState.READY)
+        yield from frames
+
+    def _hold(self, state: RunState) -> None:
+        with self._changed:
+            self._held_since = min(self._held_since, self._timer())
+            self._become(state)
+
+    def _become(self, state: RunState) -> None:
+        if self._state is not RunState.STOPPED:
+            self._state = state
+            self._changed.notify_all()
 
     def _wait_until_running(self) -> bool:
         """Whether to go on: true once running, false once stopped."""

@@ -70,9 +70,12 @@ def inspect(
     for frame in frames:
         arrival = arrivals.note(frame)
         broken = triggered and arrival.fault
-        if triggered and not broken:
+        if triggered and not broken and arrival.lost:
+            began = timer()
             for frame_id in arrival.lost:
                 yield bench.lost(frame_id, frame)
+            # Each had its record written, and this frame has waited for it.
+            frame = replace(frame, queue_ms=frame.queue_ms + (timer() - began) * 1000)
         lost_before = 0 if triggered else len(arrival.lost)
         in_order = not triggered or (arrival.in_order and not broken)
         try:
@@ -158,9 +161,9 @@ class _Bench:
         """What the model said of a part that has gone by keeps its score, and is no verdict."""
         if inspection.prediction is None:
             return inspection
-        hung = self._ms_since(start) > HUNG_AFTER_S * 1000
-        took_ms = sum(inspection.stages_ms.values())
-        if not hung and (self.deadline_ms is None or took_ms <= self.deadline_ms):
+        hung_ms = HUNG_AFTER_S * 1000
+        late = sum(inspection.stages_ms.values()) > (self.deadline_ms or hung_ms)
+        if not late and self._ms_since(start) <= hung_ms:
             return inspection
         return replace(inspection, verdict=Verdict.FAULT, reason=Reason.LATE_RESULT, regions=())
 

@@ -1,6 +1,7 @@
 """What crosses between the threads: which answer belongs to which trigger, and signs of life."""
 
 from dataclasses import dataclass, field, replace
+from threading import Event, Thread
 
 import pytest
 
@@ -143,6 +144,37 @@ def test_waiting_for_a_trigger_is_a_sign_of_life_and_ends_with_the_run() -> None
             control.stop()
 
     assert list(clock.desk.triggers(control, stop_at_the_second_look)) == []
+
+
+def test_a_number_is_left_out_where_a_part_may_have_gone_by() -> None:
+    clock = Clock()
+
+    def answered(frame_id: int) -> int:
+        clock.desk.answer(judged(Trigger(0, NOT_SAID, 0, 0, frame_id=frame_id)), triggered=False)
+        (result,) = clock.desk.take_results()
+        return result.number
+
+    clock.desk.show(WELL)
+    assert [answered(0), answered(1)] == [1, 2]
+    clock.desk.show(replace(WELL, inspecting=False, state="Error"))  # its camera is lost
+    clock.desk.show(WELL)
+    assert [answered(2), answered(3)] == [4, 5]
+    clock.desk.show(replace(WELL, inspecting=False))
+    clock.desk.give_up()
+    clock.desk.begin()
+    clock.desk.show(WELL)
+    assert answered(0) == 7
+
+
+def test_whoever_ends_a_run_waits_until_the_line_has_looked() -> None:
+    desk, ends = Clock().desk, Event()
+    waiting = Thread(target=lambda: (desk.await_look(), ends.set()))
+    waiting.start()
+    desk.looked()
+    assert not ends.wait(0.02)  # that look may have begun before
+    desk.looked()
+    assert ends.wait(10)
+    desk.await_look()  # and a line that has ended holds nobody up
 
 
 def test_where_hardware_triggers_results_are_counted() -> None:

@@ -1,6 +1,6 @@
 """The handshake, situation by situation, and what holds whatever is thrown at it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.camera.base import PartIdentity
-from inspector.line.handshake import MOST_WAITING, Handshake, Rules, Step
 from inspector.line.signals import (
     UNKNOWN_RECIPE,
     Outputs,
@@ -18,55 +17,7 @@ from inspector.line.signals import (
     Trigger,
 )
 from inspector.pipeline.inspection import Reason, Verdict
-
-WELL = StationSigns(ready=True, inspecting=True, state="ContinuousExecution")
-PAUSED = replace(WELL, inspecting=False, state="Ready")
-BROKEN = replace(WELL, ready=False, state="Error")
-
-
-@dataclass
-class Line:
-    """Both sides and a clock that moves 10 ms a step."""
-
-    rules: Rules = field(default_factory=lambda: Rules(recipes=2, answer_s=1.0, beat_s=0.1))
-    plc: PlcSignals = field(default_factory=PlcSignals)
-    signs: StationSigns = WELL
-    now: float = 0.0
-    link: bool = True
-    alive: bool = True
-    triggers: list[Trigger] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.handshake = Handshake(self.rules)
-        self.step()
-
-    def step(self, *results: Result, after: float = 0.01, **plc: object) -> Outputs:
-        self.now += after
-        self.plc = replace(self.plc, **plc)  # type: ignore[arg-type]
-        step: Step = self.handshake.step(
-            self.plc, self.signs, results, self.now, link=self.link, alive=self.alive
-        )
-        if step.trigger is not None:
-            self.triggers.append(step.trigger)
-        return step.outputs
-
-    def fire(self) -> int:
-        """A trigger, taken; its number."""
-        assert self.step(trigger=True).trigger_ready is False
-        return self.triggers[-1].number
-
-
-def ok(number: int) -> Result:
-    return Result(number, Verdict.OK, None, 0.1, 0.5)
-
-
-def ng(number: int) -> Result:
-    return Result(number, Verdict.NG, Reason.DEFECT, 0.9, 0.5, 3)
-
-
-def bits(outputs: Outputs) -> str:
-    names = ("trigger_ready", "result_ready", "ok", "ng", "error")
-    return " ".join(name for name in names if getattr(outputs, name))
+from tests.inspector.handshake_parts import BROKEN, PAUSED, WELL, Line, bits, ng, ok
 
 
 def test_one_part_from_trigger_to_the_next() -> None:
@@ -305,46 +256,6 @@ def test_the_heart_beats_only_while_the_station_inspects() -> None:
     line.step()
     assert beats() == 0
     assert bits(line.handshake.outputs) == "ng error"
-
-
-def hardware() -> Line:
-    return Line(Rules(triggers=False))
-
-
-def test_where_the_camera_is_triggered_by_hardware_results_come_one_after_another() -> None:
-    line = hardware()
-    assert bits(line.step(ok(1), ng(2), trigger=True)) == "trigger_ready result_ready ok"
-    line.step(ack=True)
-    assert bits(line.step(ack=False)) == "trigger_ready result_ready ng"
-    assert line.handshake.outputs.result.number == 2
-    assert line.triggers == []
-
-
-def test_where_hardware_triggers_no_recipe_can_be_asked_for() -> None:
-    line = Line(Rules(recipes=2, triggers=False))
-    assert bits(line.step()) == "trigger_ready"
-    outputs = line.step(recipe_index=1)
-    assert (outputs.trigger_ready, outputs.recipe_echo) == (False, UNKNOWN_RECIPE)
-
-
-def test_results_that_nobody_fetches_end_in_one_error_for_all() -> None:
-    line = hardware()
-    line.step(ok(1))
-    line.step(*(ok(n) for n in range(2, MOST_WAITING + 3)))
-    line.step(ack=True)
-    assert bits(line.step(ack=False)) == "trigger_ready result_ready ng error"
-    assert line.handshake.outputs.result.number == MOST_WAITING + 2
-
-
-def test_no_result_of_a_lost_link_is_an_ok_afterwards() -> None:
-    line = hardware()
-    line.link = False
-    line.step(ok(1), ok(2))
-    line.link = True
-    assert bits(line.step(ok(3))) == "trigger_ready result_ready ng error"
-    assert line.handshake.outputs.result.number == 2
-    line.step(ack=True)
-    assert bits(line.step(ack=False)) == "trigger_ready result_ready ok"
 
 
 MOVES = st.lists(

@@ -207,6 +207,26 @@ def test_the_wait_of_a_finished_picture_counts_against_the_deadline() -> None:
     assert inspections[0].stages_ms["queue"] == 100.0
 
 
+def test_writing_the_records_of_lost_frames_counts_against_the_next_ones_deadline() -> None:
+    # Ten rows before it, of a millisecond each by the timer that the sinks would move.
+    clock = ticking()
+    made = inspect(
+        [frame(0), frame(11)],
+        ScriptedDetector(iter([prediction(0.2)] * 2)),
+        RECIPE,
+        triggered=True,
+        new_id=numbered_ids(),
+        deadline_ms=20,
+        timer=clock,
+    )
+    reasons = []
+    for inspection in made:
+        reasons.append(inspection.reason)
+        clock(), clock()  # what writing it took
+
+    assert reasons == [None, *[Reason.LOST_FRAME] * 10, Reason.LATE_RESULT]
+
+
 def test_leaving_the_loop_stops_drawing_frames() -> None:
     drawn: list[int] = []
 

@@ -1,6 +1,7 @@
 """How old a picture is when the station has it: pictures wait in a camera and carry no time."""
 
 import time
+from threading import Timer
 
 import pytest
 
@@ -48,12 +49,13 @@ def test_no_picture_of_a_pause_is_judged() -> None:
     control = Control()
     control.start()
     with SupervisedCamera(SPEC, stopped=lambda: control.state is RunState.STOPPED) as camera:
-        frames = in_time(control.gate(camera.frames()), control, triggered=False)
+        taken = control.once_started(camera.frames())
+        frames = in_time(taken, control, control.stop, triggered=False)
         first, began = next(frames), time.monotonic()
         control.pause()
-        time.sleep(2.0)
-        control.start()
-        went_on = time.monotonic() - began
+        Timer(2.0, control.start).start()
         after = next(frames)
+        went_on = time.monotonic() - began
         control.stop()
+    assert went_on > 2.0
     assert (after.frame_id - first.frame_id) / FPS == pytest.approx(went_on, abs=SLIP_S)

@@ -153,6 +153,16 @@ def wait_until_open(camera: SupervisedCamera) -> None:
         time.sleep(0.02)
 
 
+def test_a_camera_that_has_ended_takes_no_trigger() -> None:
+    with (
+        SupervisedCamera("sim:disc?size=64&trigger=software&parts=2") as camera,
+        camera.shooting() as shoot,
+    ):
+        assert [shoot(5.0).fault for _ in range(2)] == [None, None]
+        with pytest.raises(MissingError, match="The camera has ended"):
+            [shoot(0.2) for _ in range(50)]
+
+
 def test_a_missing_picture_never_moves_the_next_part_into_its_place() -> None:
     """Of this line the second part has no picture, and each opening begins with the first."""
     told = Told()
