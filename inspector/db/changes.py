@@ -22,6 +22,7 @@ from inspector.db.errors import explained
 from inspector.db.log import writing
 from inspector.db.migrate import check_revision
 from inspector.db.people_tables import UserRow
+from inspector.db.turns import Turns
 from inspector.people.roles import Permission, Person, Role, require
 from inspector.people.session import Session
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from calibration.area import Area
+from calibration.recipe import read_recipe
+from engine.bundle import read_bundle
 from inspector.camera.keeper import PAUSES_S
 from inspector.camera.open import split_spec
 from inspector.camera.trigger import trigger_of
@@ -104,6 +106,17 @@ def test_the_station_in_the_readme_is_one(tmp_path: Path) -> None:
     assert settings.out == tmp_path / "records"
     assert settings.modbus is not None
     assert settings.product in settings.modbus.products
+
+
+def test_the_first_station_in_the_readme_runs_the_shipped_bundle(tmp_path: Path) -> None:
+    text = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[0]
+    path = tmp_path / "first.toml"
+    path.write_text(text, encoding="utf-8")
+    settings = read_settings(path)
+    recipe = read_recipe(ROOT / settings.recipe.relative_to(tmp_path.resolve()))
+
+    assert recipe.bundle_sha256 == read_bundle(ROOT / "inspector" / "demo" / "bundle").sha256
+    assert set(split_spec(settings.camera)[1].split(",")) == set(recipe.products)
 
 
 def test_the_station_in_the_readme_has_every_key() -> None:
