@@ -3,8 +3,10 @@
 On viky.cti, to which a camera of registers lends the triggers that it lacks.
 """
 
+import itertools
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from itertools import islice, pairwise
 from threading import Timer
@@ -45,6 +47,17 @@ def test_signs_of_life_come_while_no_frame_does(lent: Registers) -> None:
     assert len(signs) >= 4
     assert max(gaps) < 0.5
     assert lent.reads.count(0x300) >= 2, "the camera itself answered"
+
+
+def test_a_clock_that_is_set_back_holds_no_waiting_camera_up(
+    lent: Registers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signs: list[float] = []
+    backwards = itertools.count(time.time(), -3600.0)
+    with open_camera(SLOW + "&trigger=software", lambda: signs.append(monotonic())) as camera:
+        monkeypatch.setattr(time, "time", lambda: next(backwards))
+        list(islice(camera.frames(), 2))
+    assert max(after - before for before, after in pairwise(signs)) < 0.5
 
 
 def test_a_camera_lost_while_it_waits_is_missing_within_two_seconds(lent: Registers) -> None:
