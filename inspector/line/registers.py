@@ -54,7 +54,12 @@ PLC_REGISTERS: Final = (
 )
 STATION_REGISTERS: Final = (
     Register("Status", 64, Kind.BITS, "the bits below"),
-    Register("RecipeEcho", 65, Kind.UINT16, "the index taken; 65535: unknown here"),
+    Register(
+        "RecipeEcho",
+        65,
+        Kind.UINT16,
+        "the index taken with the part in hand, or the one asked for now; 65535: unknown",
+    ),
     Register("State", 66, Kind.UINT16, "the station's state, coded below"),
     Register("Reason", 67, Kind.UINT16, "why the result is not OK, coded below; 0: it is OK"),
     Register("ResultNumber", 68, Kind.UINT32, "number of the newest trigger the result covers"),

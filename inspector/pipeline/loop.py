@@ -162,7 +162,8 @@ class _Bench:
         if inspection.prediction is None:
             return inspection
         hung_ms = HUNG_AFTER_S * 1000
-        late = sum(inspection.stages_ms.values()) > (self.deadline_ms or hung_ms)
+        most_ms = hung_ms if self.deadline_ms is None else self.deadline_ms
+        late = sum(inspection.stages_ms.values()) > most_ms
         if not late and self._ms_since(start) <= hung_ms:
             return inspection
         return replace(inspection, verdict=Verdict.FAULT, reason=Reason.LATE_RESULT, regions=())

@@ -121,7 +121,9 @@ def test_where_the_database_names_plan_and_recipe_neither_is_asked_for(station: 
 
 def test_a_recipe_that_breaks_a_later_rule_is_told_in_one_sentence(station: Path) -> None:
     recipe = read_recipe(station / "recipe.json")
-    disc = recipe.threshold("disc").model_copy(update={"score": 1.0, "map": 2.0})
+    area = Area(width=96, height=96, small_regions="ignore")
+    limits = {"score": 1.0, "map": 2.0, "area": area}
+    disc = recipe.threshold("disc").model_copy(update=limits)
     older = recipe.model_copy(update={"products": {"disc": disc}}).model_dump_json()
     with closing(sqlite3.connect(station / "out" / DATABASE)) as connection:
         connection.execute("UPDATE recipe_version SET recipe = ?", [older])
