@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from engine.types import DatabaseError
 from inspector.camera.base import PartIdentity
 from inspector.db.changes import Changes
-from inspector.db.history import History, HistoryFilter, Record
+from inspector.db.history import History, HistoryFilter, Record, Review
 from inspector.db.review import Opinion, review_part
 from inspector.pipeline.inspection import Inspection, Verdict
 from inspector.pipeline.kept import picture_path
@@ -198,6 +198,9 @@ class LockedHistory:
 
     def pictures(self, inspection_id: str) -> Mapping[str, Path]:
         return {}
+
+    def last_review(self, inspection_id: str) -> Review | None:
+        return None
 
 
 def test_a_database_that_refuses_is_said(qtbot: QtBot, tmp_path: Path) -> None:
