@@ -1,7 +1,6 @@
 """What the history shows: which verdicts, which product, from when to when."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -77,9 +76,17 @@ class FilterBar(QWidget):
         """The rows asked for; times are UTC."""
         product = self.product.currentText() if self.product.currentIndex() > 0 else None
         since, until = self._range()
-        wanted = HistoryFilter(verdict=self._verdict(), product=product, since=since, until=until)
-        name = self.wanted_name.text().strip()
-        return replace(wanted, **{IDENTITIES[self.identity.currentIndex()]: name or None})
+        name = self.wanted_name.text().strip() or None
+        by = IDENTITIES[self.identity.currentIndex()]
+        return HistoryFilter(
+            verdict=self._verdict(),
+            product=product,
+            since=since,
+            until=until,
+            serial=name if by == "serial" else None,
+            part=name if by == "part" else None,
+            lot=name if by == "lot" else None,
+        )
 
     def offer_products(self, products: Sequence[str]) -> None:
         """Offer the products there are; the one chosen stays chosen."""
