@@ -94,7 +94,15 @@ def _saturated(maps: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("change", [np.asarray, np.float32, np.round, _saturated, np.zeros_like])
-@pytest.mark.parametrize("sizes", [{}, {"run": 2000, "read": 7}, {"run": 1, "read": 1}])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {},
+        {"run": 2000, "read": 7},
+        {"run": 37, "read": 1},
+        pytest.param({"run": 1, "read": 1}, marks=pytest.mark.slow),
+    ],
+)
 def test_pixel_figures_are_those_of_scikit_learn_however_they_are_sorted(change, sizes) -> None:
     maps, masks = _pictures(4)
     maps = change(maps)
