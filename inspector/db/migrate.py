@@ -6,6 +6,7 @@ Before an existing database is changed, a verified copy of it is laid beside it.
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -125,8 +126,7 @@ def find_revision(connection: Connection, name: str, scripts: str = SHIPPED) -> 
         raise DatabaseError(
             f"The database {name} belongs to another program: name another one for the station."
         )
-    known = {script.revision for script in ScriptDirectory(scripts).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in _revisions(scripts):
         raise DatabaseError(
             f"The database {name} was written by a newer version of this program "
             f"(schema {found}): update the program, or name another one."
@@ -136,9 +136,14 @@ def find_revision(connection: Connection, name: str, scripts: str = SHIPPED) -> 
 
 def newest_revision(scripts: str = SHIPPED) -> str:
     """The schema of this program."""
-    newest = ScriptDirectory(scripts).get_current_head()
-    assert newest is not None  # the first table is a migration
-    return newest
+    return _revisions(scripts)[0]
+
+
+@cache
+def _revisions(scripts: str) -> Sequence[str]:
+    """Newest first. Read once: each script is a module that Alembic loads anew, twenty for every
+    database that is opened."""
+    return [script.revision for script in ScriptDirectory(scripts).walk_revisions()]
 
 
 def back_up(path: Path, target: Path) -> None:
