@@ -30,10 +30,10 @@ class _Column:
 _RIGHT = Qt.AlignmentFlag.AlignRight
 _COLUMNS: Final = (
     _Column("Verdict", 28, lambda row: row.verdict.value),
-    _Column("Time", 42, lambda row: date_time(row.inspected_at)),
+    _Column("Time", 49, lambda row: date_time(row.inspected_at)),
     _Column("Product", 22, lambda row: row.product or "–"),
-    _Column("Score", 19, lambda row: number(row.score), _RIGHT),
-    _Column("Limit", 18, lambda row: number(row.threshold), _RIGHT),
+    _Column("Score", 21, lambda row: number(row.score), _RIGHT),
+    _Column("Limit", 21, lambda row: number(row.threshold), _RIGHT),
     _Column("Reason", 20, lambda row: reason_in_words(row.reason)),
 )
 

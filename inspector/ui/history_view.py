@@ -157,5 +157,5 @@ class HistoryView(QWidget):
         split.setHandleWidth(gap)
         split.addWidget(self.table)
         split.addWidget(self.detail)
-        split.setSizes([580, 420])
+        split.setSizes([600, 400])
         column.addWidget(split, stretch=1)

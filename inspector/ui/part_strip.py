@@ -3,7 +3,16 @@
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.pipeline.inspection import Verdict
@@ -126,9 +135,14 @@ class PartStrip(QWidget):
         at = QRectF(box.left() + pad, box.center().y() - side / 2, side, side)
         marks.draw(painter, marks.OF_VERDICT[part.verdict], at, ink)
         painter.setPen(ink)
-        painter.setFont(
-            theme.font(self._scale.mm(theme.SMALL_MM), bold=part.verdict is not Verdict.OK)
-        )
         text = clock_time(part.inspected_at)
-        beside = box.adjusted(pad + side * 1.35, 0, 0, 0)
+        beside = box.adjusted(pad + side * 1.35, 0, -pad / 2, 0)
+        bold = part.verdict is not Verdict.OK
+        painter.setFont(_fitting(text, beside.width(), self._scale.mm(theme.SMALL_MM), bold))
         painter.drawText(beside, Qt.AlignmentFlag.AlignVCenter, text)
+
+
+def _fitting(text: str, width: float, pixels: int, bold: bool) -> QFont:
+    """A font of so many pixels, or of as many fewer as the text needs."""
+    needed = QFontMetricsF(theme.font(pixels, bold=bold)).horizontalAdvance(text)
+    return theme.font(min(pixels, int(pixels * width / needed)), bold=bold)
