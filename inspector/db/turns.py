@@ -28,13 +28,13 @@ class Turns:
     def __init__(self, path: Path, busy_ms: int) -> None:
         self._path, self._busy_ms = path, busy_ms
         self._file = path.with_name(path.name + BESIDE_IT)
+        self._lock = FileLock(self._file)
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Hold one; :class:`engine.types.DatabaseError` where another lasts too long."""
-        lock = FileLock(self._file)
         try:
-            lock.acquire(timeout=self._busy_ms / 1000, poll_interval=POLL_S)
+            self._lock.acquire(timeout=self._busy_ms / 1000, poll_interval=POLL_S)
         except Timeout:
             said = SENTENCES[sqlite3.SQLITE_BUSY]
             raise DatabaseError(f"The database {self._path} {said}.") from None
@@ -43,4 +43,4 @@ class Turns:
         try:
             yield
         finally:
-            lock.release()
+            self._lock.release()
