@@ -11,7 +11,7 @@ from inspector.camera.address import without_password
 from inspector.camera.keeper import CameraHealth, Link
 from inspector.line.modbus import ModbusLine
 from inspector.line.mqtt import MqttLink
-from inspector.pipeline.kept import room_needed
+from inspector.pipeline.kept import picture_disk, room_needed
 from inspector.pipeline.latched import ErrorCode, LatchedError
 from inspector.pipeline.state import State
 from inspector.pipeline.station_state import Standing
@@ -156,14 +156,16 @@ def database_item(path: Path, standing: Standing) -> StatusItem:
 
 
 def disk_item(out: Path, least_share: float) -> StatusItem:
-    """``least_share`` of the disk has to be free for pictures to be saved."""
+    """What is free for the records; ``least_share`` of the pictures' disk, which may be another,
+    has to be free for pictures to be saved."""
     try:
-        usage = shutil.disk_usage(out)
+        disk = picture_disk(out)
+        usage, theirs = shutil.disk_usage(out), shutil.disk_usage(disk)
     except OSError as error:
         return StatusItem("Disk", error.strerror or "not reachable", Health.BAD, str(out))
     text = f"{usage.free / 2**30:.0f} GB free"
-    if usage.free < room_needed(usage.total, least_share):
-        told = f"{out}\nNo picture is saved any more: what is left belongs to the records."
+    if theirs.free < room_needed(theirs.total, least_share):
+        told = f"{out}\nNo picture is saved any more: the disk of {disk} is nearly full."
         return StatusItem("Disk", f"{text}, no pictures", Health.WARNING, told)
     health = Health.WARNING if usage.free < LOW_DISK_BYTES else Health.GOOD
     return StatusItem("Disk", text, health, str(out))

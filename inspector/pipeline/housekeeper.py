@@ -16,7 +16,7 @@ from engine.types import KnownError
 from inspector.beside import Beside
 from inspector.clock import utc_now
 from inspector.pipeline.events import EventCode, StationEvent
-from inspector.pipeline.kept import LEAST_FREE_BYTES
+from inspector.pipeline.kept import LEAST_FREE_BYTES, picture_disk
 from inspector.pipeline.retention import Batch, Gone, aged, keep_days, oldest, retire
 from inspector.settings import PictureSettings
 
@@ -45,12 +45,12 @@ class _Room(IntEnum):
 
 
 class Retention(Beside):
-    """Deletes what is too old below ``folder``, and the oldest where the disk is nearly full.
+    """Deletes what is too old below ``folder``, and the oldest where their disk is nearly full.
 
     ``say`` is called on its thread, with PICTURES_RETIRED after each round that deleted something,
     DISK_LOW when room became less, and ERROR_RAISED for a folder that cannot be read or written, or
     where nothing is deleted any more. The rules are those of ``settings``; ``usage`` gives the
-    disk's space.
+    space of the disk on which a folder lies.
     """
 
     def __init__(
@@ -117,17 +117,20 @@ class Retention(Beside):
         self._over.wait(self._rest_s)
 
     def _is_full(self) -> bool:
-        space = self._usage(self._folder)
+        space = self._space()
         return space.total - space.free > self._settings.most_used * space.total
+
+    def _space(self) -> DiskSpace:
+        return self._usage(picture_disk(self._folder))
 
     def _note_room(self, now: datetime) -> None:
         """Say it once when room becomes less; more room is said by nobody."""
-        space = self._usage(self._folder)
+        space = self._space()
         room = _Room.SCARCE if self._is_full() else _Room.ENOUGH
         if space.free < max(self._least_bytes, self._settings.least_free * space.total):
             room = _Room.NONE
         if room > self._room:
-            self._say(_disk_low(self._folder, room, space, now))
+            self._say(_disk_low(picture_disk(self._folder), room, space, now))
         self._room = room
 
     def _complain(self, text: str, now: datetime) -> None:

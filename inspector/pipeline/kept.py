@@ -32,6 +32,15 @@ def room_needed(total: int, share: float, least: int = LEAST_FREE_BYTES) -> floa
     return max(least, share * total)
 
 
+def picture_disk(folder: Path) -> Path:
+    """Where to ask for the room that pictures have: ``pictures`` may be a disk of its own.
+
+    The database's folder, as long as no picture was ever kept.
+    """
+    pictures = folder / PICTURES
+    return pictures if pictures.is_dir() else folder
+
+
 class Tier(StrEnum):
     """How long a file is kept: what an OK part left, or what an NG or a FAULT did."""
 

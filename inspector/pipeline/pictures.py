@@ -23,7 +23,7 @@ from engine.types import Image, InputError, Prediction
 from inspector.pipeline.draw import crop, outline
 from inspector.pipeline.frame_checks import is_picture
 from inspector.pipeline.inspection import Alarm, Inspection, Verdict
-from inspector.pipeline.kept import LEAST_FREE_BYTES, picture_path, room_needed
+from inspector.pipeline.kept import LEAST_FREE_BYTES, picture_disk, picture_path, room_needed
 from inspector.settings import Keep, PictureFormat, PictureSettings
 
 VIEW_QUALITY: Final = 95
@@ -44,8 +44,9 @@ class PictureSink:
 
     NG: overlay and crop as JPEG, and the picture, as PNG unless ``format`` says otherwise, so
     that it can be judged again. FAULT: the picture, if the frame has one. OK: the picture of
-    every ``every_ok``-th one (1: all, 0: none). With less free than ``least_free`` bytes, or than
-    ``least_share`` of the disk, nothing is saved: what is left belongs to the records.
+    every ``every_ok``-th one (1: all, 0: none). With less free on their disk than ``least_free``
+    bytes, or than ``least_share`` of it, nothing is saved: what is left belongs to the records.
+    ``free`` and ``total`` are asked with a folder on that disk.
     ``opacity`` is the overlay's, 0 to 1.
     """
 
@@ -141,8 +142,7 @@ class PictureSink:
         lossless = name == "picture" and self.format == "png"
         suffix = ".png" if lossless else ".jpg"
         path = picture_path(inspection.id, inspection.inspected_at, name, ok=ok, suffix=suffix)
-        if self.free(self.folder) < self._needed():
-            raise InputError(f"The disk of {self.folder} is nearly full: free some space.")
+        self._require_room()
         quality = self.jpeg_quality if name == "picture" else VIEW_QUALITY
         data = encoded(suffix, image, quality)
         if data is None:
@@ -153,8 +153,10 @@ class PictureSink:
             os.fsync(file.fileno())  # on the disk itself: a row is about to name it
         return path
 
-    def _needed(self) -> float:
-        return room_needed(self.total(self.folder), self.least_share, self.least_free)
+    def _require_room(self) -> None:
+        disk = picture_disk(self.folder)
+        if self.free(disk) < room_needed(self.total(disk), self.least_share, self.least_free):
+            raise InputError(f"The disk of {disk} is nearly full: free some space.")
 
 
 def encoded(suffix: str, image: Image, quality: int = VIEW_QUALITY) -> bytes | None:

@@ -9,13 +9,14 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from inspector.station import DATABASE
+from tests.inspector.disk_parts import NOISE, fill, small_disk
 from tests.inspector.station_parts import make_station
 
 pytestmark = pytest.mark.slow
@@ -26,7 +27,6 @@ plan = "plan"
 recipe = "recipe.json"
 out = "out"
 """
-NOISE = bytes(range(256)) * 32
 
 
 def _gone(path: Path) -> None:
@@ -140,19 +140,6 @@ def test_pictures_that_cannot_be_saved_are_an_alarm_and_no_part_waits(station: P
     assert _rows(station / "out" / DATABASE) == before + 5
 
 
-@contextmanager
-def _disk(at: Path, options: str) -> Iterator[Path]:
-    """A small disk of its own."""
-    at.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(at)], check=False)
-    if done.returncode:
-        pytest.skip("Only root on Linux can make a disk for a test.")
-    try:
-        yield at
-    finally:
-        subprocess.run(["umount", "-l", str(at)], check=True)
-
-
 def test_a_database_cut_in_half(station: Path) -> None:
     _cut(station / "out" / DATABASE)
     before = (station / "out" / DATABASE).read_bytes()
@@ -163,14 +150,14 @@ def test_a_database_cut_in_half(station: Path) -> None:
 @pytest.mark.parametrize("options", ["size=64m,ro", "size=1m"])
 def test_no_room(options: str, station: Path) -> None:
     _gone(station / "out")
-    with _disk(station / "out", options):
+    with small_disk(station / "out", options):
         _refused(station)
 
 
 def test_a_disk_that_fills_up_while_it_inspects(station: Path) -> None:
     _gone(station / "out")
-    with _disk(station / "out", "size=60m") as disk:
-        ended = _disturbed(station, lambda: _fill(disk))
+    with small_disk(station / "out", "size=60m") as disk:
+        ended = _disturbed(station, lambda: fill(disk))
         assert ended.returncode == 2
         assert "Traceback" not in ended.stderr
         (disk / "filled").unlink()
@@ -189,12 +176,6 @@ def _disturbed(folder: Path, disturb: Callable[[], object]) -> "subprocess.Compl
         disturb()
         out, err = process.communicate(timeout=100)
     return subprocess.CompletedProcess(process.args, process.returncode, out, "".join(said) + err)
-
-
-def _fill(disk: Path) -> None:
-    with suppress(OSError), (disk / "filled").open("wb", buffering=0) as file:
-        while True:
-            file.write(NOISE)
 
 
 def _rows(database: Path) -> int:

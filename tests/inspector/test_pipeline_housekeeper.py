@@ -87,6 +87,28 @@ def test_below_the_least_it_says_that_saving_stopped(tmp_path: Path) -> None:
     assert ["no longer saved" in event.text for event in said] == [False, True, True]
 
 
+@pytest.mark.parametrize(("records", "pictures", "gone"), [(990, 0, 0), (0, 780, 3)])
+def test_the_disk_that_counts_is_the_pictures(
+    tmp_path: Path, records: int, pictures: int, gone: int
+) -> None:
+    """They may have one of their own: what others fill is no reason, and what they fill is."""
+    said: list[StationEvent] = []
+    for days_ago in (4, 3, 2, 1, 0):
+        keep(tmp_path, days_ago, ok=True)
+    own, other = Disk(tmp_path / PICTURES, pictures), Disk(tmp_path / "none", records)
+    keeper = Retention(
+        tmp_path,
+        RULES,
+        said.append,
+        clock=lambda: NOW,
+        usage=lambda asked: own if asked == tmp_path / PICTURES else other,
+        least_bytes=0,
+    )
+
+    assert keeper.tidy().files == gone
+    assert EventCode.DISK_LOW not in {event.code for event in said}
+
+
 def test_a_folder_that_cannot_be_used_is_said_once(tmp_path: Path) -> None:
     said: list[StationEvent] = []
     (tmp_path / PICTURES).write_text("a file in the folder's place")

@@ -99,6 +99,15 @@ def test_a_nearly_full_disk_is_left_to_the_records(tmp_path: Path, verdict: Verd
     assert saved(tmp_path) == []
 
 
+def test_the_room_is_that_of_the_disk_they_go_to(tmp_path: Path) -> None:
+    free = {tmp_path: 10**12, tmp_path / "pictures": 0}
+    with PictureSink(tmp_path, every_ok=1, free=free.__getitem__, least_share=0) as sink:
+        first = sink.write(inspection(Verdict.OK, 1))  # into a folder that is not there yet
+        second = sink.write(inspection(Verdict.OK, 2))
+
+    assert (first.alarm, second.alarm) == (None, Alarm.PICTURE_NOT_SAVED)
+
+
 @pytest.mark.parametrize(("free", "kept"), [(49, 0), (50, 1)])
 def test_five_hundredths_of_a_large_disk_are_left_to_the_records(
     tmp_path: Path, free: int, kept: int

@@ -20,13 +20,15 @@ NOW = datetime(2026, 11, 21, 0, 30, tzinfo=UTC)
 KEEP = {Tier.OK: 30, Tier.NG: 180}
 
 
-def keep(folder: Path, days_ago: int, name: str = "picture", *, ok: bool = False) -> Path:
+def keep(
+    folder: Path, days_ago: int, name: str = "picture", *, ok: bool = False, size: int = 10
+) -> Path:
     """One picture of so many days ago (negative: of the future)."""
     at = NOW - timedelta(days=days_ago)
     part = str(UUID(int=len(list(folder.rglob("*.*"))) + 1))
     path = folder / picture_path(part, at, name, ok=ok, suffix=".png")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"p" * 10)
+    path.write_bytes(b"p" * size)
     os.utime(path, (at.timestamp(), at.timestamp()))
     return path
 

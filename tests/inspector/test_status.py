@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.pipeline.kept import PICTURES
 from inspector.settings import SiteSettings
 from inspector.status import disk_item, site_item
 from inspector.ui.session import Health
@@ -31,6 +32,20 @@ def test_the_disk_says_when_pictures_are_not_saved_any_more(
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
     item = disk_item(Path("records"), 0.05)
     assert (item.text, item.health) == (text, health)
+
+
+def test_pictures_on_a_disk_of_their_own_need_its_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / PICTURES).mkdir()
+    disks = {
+        tmp_path: Usage(1000 * GB, 0, 500 * GB),
+        tmp_path / PICTURES: Usage(1000 * GB, 0, 49 * GB),
+    }
+    monkeypatch.setattr(shutil, "disk_usage", disks.__getitem__)
+    item = disk_item(tmp_path, 0.05)
+    assert (item.text, item.health) == ("500 GB free, no pictures", Health.WARNING)
+    assert f"disk of {tmp_path / PICTURES}" in item.detail
 
 
 def test_a_disk_that_is_not_there_is_bad(tmp_path: Path) -> None:
