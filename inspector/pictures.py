@@ -31,13 +31,17 @@ class Share:
 
 
 def pictures(
-    path: Annotated[Path, typer.Argument(help="The station's TOML file, or its folder.")],
+    path: Annotated[
+        Path, typer.Argument(help="The station's TOML file; its folder, to look by the defaults.")
+    ],
     apply: Annotated[
         bool, typer.Option("--apply/--dry-run", help="Delete them, or only show what would go.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Show which kept pictures are older than their tier's days, and delete them with --apply."""
+    if apply:
+        _require_rules(path)
     folder, settings = _station(path)
     _require_pictures(folder)
     now, keep = utc_now(), keep_days(settings)
@@ -46,7 +50,8 @@ def pictures(
     for batch in batches if apply else ():
         gone += retire(folder, batch, "age", now)
     shares = {tier: share(batches, tier) for tier in Tier}
-    _say(shares, keep, gone if apply else None, as_json)
+    rules = "the defaults" if path.is_dir() else str(path)
+    _say(shares, keep, rules, gone if apply else None, as_json)
     if gone.stuck:
         raise typer.Exit(1)
 

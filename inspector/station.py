@@ -35,6 +35,7 @@ from inspector.pipeline.counters import Counters
 from inspector.pipeline.event_queue import EventQueue
 from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.frame_checks import FrameLimits
+from inspector.pipeline.housekeeper import Retention
 from inspector.pipeline.ids import uuid7_ids
 from inspector.pipeline.inspection import Inspection
 from inspector.pipeline.latched import ErrorCode
@@ -191,6 +192,8 @@ class StationSession:
             stack.enter_context(self._told(execution, control, run_id, writer))
             about = self._run_info(run_id, "", detector)  # no camera is open yet
             verify_and_keep(detector, self._recipe.limits, self._shown(detector), writer, about)
+            # Here nobody else writes, and neither database nor golden check has refused.
+            stack.enter_context(Retention(s.out, s.pictures, self.events.put))
             self.plan, self._last_picture = detector.plan, None
             if s.site is not None:
                 stack.enter_context(Forwarding(writer, s.site.url, self._site_said))

@@ -1,4 +1,4 @@
-"""What stands round a station: its log, its lines, its monitor, what keeps its disk.
+"""What stands round a station: its log, its lines, its monitor.
 
 Open for the life of a station, over all its runs. Before it is opened, and where the settings name
 nothing of the kind, each of these is simply not there.
@@ -25,7 +25,6 @@ from inspector.monitor.server import MonitorServer
 from inspector.monitor.systemd import Watchdog
 from inspector.pipeline.event_queue import Drained, EventQueue
 from inspector.pipeline.events import EventCode, StationEvent
-from inspector.pipeline.housekeeper import Retention
 from inspector.pipeline.latched import ErrorCode
 from inspector.pipeline.sinks import Sink
 from inspector.pipeline.state import State
@@ -62,7 +61,6 @@ class Surroundings:
         with ExitStack() as stack:
             self._log = stack.enter_context(StationLog(s.out, s.name, s.log, stream=self._stream))
             stack.callback(self._last_words)
-            stack.enter_context(Retention(s.out, s.pictures, self._events.put))
             if s.monitor is not None:
                 self._metrics = metrics = MetricsSink((), s.out)
                 stack.enter_context(MonitorServer(s.monitor, metrics.registry, self._checks))

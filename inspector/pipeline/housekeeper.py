@@ -80,8 +80,11 @@ class Retention(Beside):
         try:
             aging = ((batch, "age") for batch in self._aged(now))
             for batch, why in chain(aging, self._for_room(now)):
+                if self._over.is_set():
+                    break
                 gone += retire(self._folder, batch, why, now, self._go_on)
-            self._note_room(now)
+            if not self._over.is_set():  # else it does not know what is left to delete
+                self._note_room(now)
             self._complaint = ""
         except (KnownError, OSError) as error:  # the disk's; the next round tries again
             self._complain(str(error), now)
@@ -104,7 +107,7 @@ class Retention(Beside):
     def _for_room(self, now: datetime) -> Iterator[tuple[Batch, str]]:
         """The oldest batches, as long as too much of the disk is used; it is asked before each."""
         batches: Iterable[Batch] = oldest(self._folder, now, self._rest)
-        for batch in takewhile(lambda _: self._is_full() and not self._over.is_set(), batches):
+        for batch in takewhile(lambda _: self._is_full(), batches):
             yield batch, "room"
 
     def _go_on(self) -> bool:
