@@ -1,6 +1,8 @@
 """A file is written whole or not at all, and known by what it holds."""
 
+import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +29,29 @@ def whole_file(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # none there, or stuck on the disk that the first error tells of
             part.unlink()
+
+
+def sync_names(folder: Path) -> None:
+    """Have the names in ``folder`` on the disk itself, as ``os.fsync`` has what a file holds.
+
+    After a power cut a file that was synced, then renamed, may have its old name again, and a new
+    file none (fsync(2)). :class:`InputError` where the disk refuses.
+    """
+    if os.name == "nt":
+        return  # Windows syncs no folder: NTFS logs changes of names by itself, in their order
+    try:
+        _sync(folder)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system without this call has no more to give
+            raise unwritable(folder, error) from error
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def unwritable(target: Path, error: OSError) -> InputError:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select, update
 
-from engine.files import whole_file
+from engine.files import sync_names, whole_file
 from engine.types import InputError
 from inspector.db.audit import Action, Change
 from inspector.db.chain import Entry
@@ -118,6 +118,7 @@ def _kept_longer(folder: Path, picture: str | None) -> tuple[str, str] | None:
         shutil.copyfile(folder / old, part)
         with part.open("rb+") as file:
             os.fsync(file.fileno())  # on the disk itself: a row is about to name it
+    sync_names((folder / new).parent)
     return old.as_posix(), new.as_posix()
 
 

@@ -8,7 +8,7 @@ names only the files that are there.
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,13 +17,19 @@ from typing import Final, Self
 
 import cv2
 
-from engine.files import whole_file
+from engine.files import sync_names, whole_file
 from engine.overlay import overlay
 from engine.types import Image, InputError, Prediction
 from inspector.pipeline.draw import crop, outline
 from inspector.pipeline.frame_checks import is_picture
 from inspector.pipeline.inspection import Alarm, Inspection, Verdict
-from inspector.pipeline.kept import LEAST_FREE_BYTES, picture_disk, picture_path, room_needed
+from inspector.pipeline.kept import (
+    LEAST_FREE_BYTES,
+    PICTURES,
+    picture_disk,
+    picture_path,
+    room_needed,
+)
 from inspector.settings import Keep, PictureFormat, PictureSettings
 
 VIEW_QUALITY: Final = 95
@@ -63,6 +69,7 @@ class PictureSink:
     total: Callable[[Path], int] = total_bytes
     timer: Callable[[], float] = time.perf_counter
     _oks: int = field(default=0, init=False)
+    _synced: Path | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, folder: Path, kept: PictureSettings) -> Self:
@@ -96,16 +103,34 @@ class PictureSink:
         start = self.timer()
         wanted = dict(self._wanted(inspection))
         drawn = self.timer()
+        saved = self._saved(inspection, wanted)
+        if len(saved) < len(wanted):
+            inspection = replace(inspection, alarm=Alarm.PICTURE_NOT_SAVED)
+        took = {"draw": (drawn - start) * 1e3, "save": (self.timer() - drawn) * 1e3}
+        return replace(inspection, pictures=saved, stages_ms={**inspection.stages_ms, **took})
+
+    def _saved(self, inspection: Inspection, wanted: Mapping[str, Image]) -> dict[str, Path]:
+        """Those that lie on the disk, contents and names; none where it does not take names."""
         saved: dict[str, Path] = {}
         with suppress(InputError, OSError):  # refused, or the folder is gone altogether
             for name, image in wanted.items():
                 path = self._save(inspection, name, image)
                 if path is not None:
                     saved[name] = path
-        if len(saved) < len(wanted):
-            inspection = replace(inspection, alarm=Alarm.PICTURE_NOT_SAVED)
-        took = {"draw": (drawn - start) * 1e3, "save": (self.timer() - drawn) * 1e3}
-        return replace(inspection, pictures=saved, stages_ms={**inspection.stages_ms, **took})
+        with suppress(InputError):
+            self._sync(saved.values())
+            return saved
+        return {}
+
+    def _sync(self, saved: Iterable[Path]) -> None:
+        """Have their names on the disk itself: one folder a part, and once a day those above it,
+        which may be new."""
+        for day in {path.parent for path in saved}:
+            sync_names(self.folder / day)
+            if day != self._synced:
+                sync_names(self.folder / PICTURES)
+                sync_names(self.folder)
+                self._synced = day
 
     def _wanted(self, inspection: Inspection) -> Iterator[tuple[str, Image]]:
         image, prediction = inspection.frame.image, inspection.prediction

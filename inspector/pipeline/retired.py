@@ -12,7 +12,7 @@ from datetime import date, datetime
 from pathlib import Path, PurePath
 from typing import Final, TypeAlias
 
-from engine.files import unwritable
+from engine.files import sync_names, unwritable
 from engine.types import InputError
 from inspector.pipeline.kept import PICTURES, Tier, day_of, tier_of
 
@@ -55,6 +55,7 @@ def note_retired(folder: Path, day: date, tier: Tier, why: str, at: datetime) ->
             os.fsync(file.fileno())
     except OSError as error:
         raise unwritable(note, error) from error
+    sync_names(note.parent)  # it may be new
 
 
 def _cut_short(length: int, note: Path) -> bytes:

@@ -1,10 +1,13 @@
 """Whole or not at all, and one sentence whatever the disk does."""
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from engine.files import whole_file
+from engine.files import sync_names, whole_file
 from engine.types import InputError
 
 
@@ -52,3 +55,30 @@ def test_a_clean_up_that_fails_does_not_hide_why_it_was_needed(
     (tmp_path / "file" / "in the way").mkdir(parents=True)
     with pytest.raises(InputError, match="cannot be written"):
         _fill(tmp_path / "file")
+
+
+def _fails(number: int) -> Callable[[int], None]:
+    def fsync(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fsync
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows syncs no folder")
+def test_names_that_the_disk_does_not_take_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_names(tmp_path)
+    monkeypatch.setattr(os, "fsync", _fails(errno.EIO))
+    with pytest.raises(InputError, match="cannot be written"):
+        sync_names(tmp_path)
+    with pytest.raises(InputError, match="cannot be written"):
+        sync_names(tmp_path / "gone")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows syncs no folder")
+def test_a_file_system_that_syncs_no_folder_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", _fails(errno.EINVAL))
+    sync_names(tmp_path)

@@ -20,6 +20,7 @@ from inspector.pipeline.inspection import Verdict
 from inspector.pipeline.kept import Tier, picture_path
 from inspector.pipeline.retention import aged, retire
 from tests.inspector.db_parts import inspection, run_info
+from tests.inspector.durable_parts import needs_sync, record_syncs, refuse_syncs
 from tests.inspector.people_parts import PASSWORDS, Clock, logged_in, make_people
 from tests.inspector.pipeline_parts import NOON
 
@@ -158,6 +159,31 @@ def test_the_picture_of_a_part_that_is_doubted_outlives_its_ok_days(
     assert kept == path.parent / record(path).pictures["picture"]
     assert kept.read_bytes() == PIXELS
     assert CliRunner().invoke(app, ["db", "check", str(path)]).exit_code == 0
+
+
+@needs_sync
+def test_the_kept_picture_has_its_new_name_on_the_disk_before_the_row_gives_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = pictures(path)[0].name
+    synced = record_syncs(monkeypatch, path.parent)
+    assert review(path, OK_PART, "NG").exit_code == 0
+
+    day = pictures(path)[0].parent.relative_to(path.parent).as_posix()
+    assert synced == [(day, sorted([old, pictures(path)[0].name]))]
+
+
+@needs_sync
+def test_a_new_name_that_the_disk_does_not_take_is_in_no_row(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_syncs(monkeypatch, path.parent)
+    said = review(path, OK_PART, "NG")
+
+    assert said.exit_code == 2
+    assert "cannot be written" in said.stderr
+    assert rows(path) == []
+    assert record(path).pictures["picture"].name.endswith("-ok.png")
 
 
 def test_the_picture_of_a_part_that_is_ok_stays_an_ok_picture(path: Path) -> None:
