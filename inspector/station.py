@@ -272,7 +272,7 @@ class StationSession:
 
     def _sinks(self, log: InspectionLog, screen: Sink) -> Sequence[Sink]:
         """In the order of the promise: pictures, row, line, screen; the counters see it all."""
-        pictures = PictureSink.of(self.settings.out, self.settings.pictures)
+        pictures = PictureSink.of(self.settings.out, self.settings.pictures, self.events.put)
         return (pictures, log, *self._round.sinks(self._recipe.products), screen, self.counters)
 
     def _run_info(

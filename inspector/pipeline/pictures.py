@@ -9,7 +9,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +16,11 @@ from typing import Final, Self
 
 import cv2
 
-from engine.files import sync_names, whole_file
+from engine.files import sync_names, unwritable, whole_file
 from engine.overlay import overlay
 from engine.types import Image, InputError, Prediction
 from inspector.pipeline.draw import crop, outline
+from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.frame_checks import is_picture
 from inspector.pipeline.inspection import Alarm, Inspection, Verdict
 from inspector.pipeline.kept import (
@@ -52,8 +52,9 @@ class PictureSink:
     that it can be judged again. FAULT: the picture, if the frame has one. OK: the picture of
     every ``every_ok``-th one (1: all, 0: none). With less free on their disk than ``least_free``
     bytes, or than ``least_share`` of it, nothing is saved: what is left belongs to the records.
-    ``free`` and ``total`` are asked with a folder on that disk.
-    ``opacity`` is the overlay's, 0 to 1.
+    ``free`` and ``total`` are asked with a folder on that disk. ``opacity`` is the overlay's, 0 to
+    1. ``tell`` hears PICTURE_NOT_SAVED with the reason, once until pictures are saved again: that a
+    part has lost its own stands in its row.
     """
 
     folder: Path
@@ -67,12 +68,16 @@ class PictureSink:
     least_share: float = 0.05
     free: Callable[[Path], int] = free_bytes
     total: Callable[[Path], int] = total_bytes
+    tell: Callable[[StationEvent], object] = lambda event: None
     timer: Callable[[], float] = time.perf_counter
     _oks: int = field(default=0, init=False)
     _synced: Path | None = field(default=None, init=False)
+    _is_told: bool = field(default=False, init=False)
 
     @classmethod
-    def of(cls, folder: Path, kept: PictureSettings) -> Self:
+    def of(
+        cls, folder: Path, kept: PictureSettings, tell: Callable[[StationEvent], object]
+    ) -> Self:
         """As a station's settings say."""
         return cls(
             folder,
@@ -83,6 +88,7 @@ class PictureSink:
             format=kept.format,
             jpeg_quality=kept.jpeg_quality,
             least_share=kept.least_free,
+            tell=tell,
         )
 
     def __enter__(self) -> Self:
@@ -103,24 +109,43 @@ class PictureSink:
         start = self.timer()
         wanted = dict(self._wanted(inspection))
         drawn = self.timer()
-        saved = self._saved(inspection, wanted)
+        saved, why = self._saved(inspection, wanted)
         if len(saved) < len(wanted):
             inspection = replace(inspection, alarm=Alarm.PICTURE_NOT_SAVED)
+            self._tell_once(inspection, why)
+        elif wanted:
+            self._is_told = False
         took = {"draw": (drawn - start) * 1e3, "save": (self.timer() - drawn) * 1e3}
         return replace(inspection, pictures=saved, stages_ms={**inspection.stages_ms, **took})
 
-    def _saved(self, inspection: Inspection, wanted: Mapping[str, Image]) -> dict[str, Path]:
-        """Those that lie on the disk, contents and names; none where it does not take names."""
+    def _saved(
+        self, inspection: Inspection, wanted: Mapping[str, Image]
+    ) -> tuple[dict[str, Path], str]:
+        """Those that lie on the disk, contents and names; and why the others do not."""
         saved: dict[str, Path] = {}
-        with suppress(InputError, OSError):  # refused, or the folder is gone altogether
+        why = ""
+        try:
             for name, image in wanted.items():
                 path = self._save(inspection, name, image)
-                if path is not None:
+                if path is None:
+                    why = _too_large(image)
+                else:
                     saved[name] = path
-        with suppress(InputError):
+        except InputError as error:
+            why = str(error)
+        except OSError as error:  # the folder is gone altogether
+            why = str(unwritable(self.folder, error))
+        try:
             self._sync(saved.values())
-            return saved
-        return {}
+        except InputError as error:  # nobody knows which of the names will be there
+            return {}, str(error)
+        return saved, why
+
+    def _tell_once(self, inspection: Inspection, why: str) -> None:
+        if not self._is_told:
+            code, at = EventCode.PICTURE_NOT_SAVED, inspection.inspected_at
+            self.tell(StationEvent(code, at, why, {"inspection": inspection.id}))
+        self._is_told = True
 
     def _sync(self, saved: Iterable[Path]) -> None:
         """Have their names on the disk itself: one folder a part, and once a day those above it,
@@ -194,6 +219,14 @@ def encoded(suffix: str, image: Image, quality: int = VIEW_QUALITY) -> bytes | N
     settings = _jpeg(quality) if suffix == ".jpg" else []
     fits, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)
     return data.tobytes() if fits else None
+
+
+def _too_large(image: Image) -> str:
+    height, width = image.shape[:2]
+    return (
+        f"No JPEG holds {width} × {height} pixels, 65,500 a side is the most: "
+        "such a picture is kept as PNG alone."
+    )
 
 
 def _jpeg(quality: int) -> list[int]:

@@ -1,9 +1,11 @@
 """docs/operations.md lists what there is: every code, every metric, every setting it names."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
 
+import inspector
 from inspector.monitor.metrics import MetricsSink
 from inspector.pipeline.events import EventCode, StationEvent
 from inspector.settings import LogSettings, MonitorSettings, PictureSettings
@@ -32,6 +34,22 @@ def test_every_event_code_is_explained_with_its_level() -> None:
     ours = {code.value: StationEvent(code, NOON, "").severity.name.lower() for code in EventCode}
 
     assert listed == ours
+
+
+def test_every_event_code_is_one_that_somebody_says() -> None:
+    """A code that only its own module names is an alarm that nobody will ever hear."""
+    package = Path(inspector.__file__).parent
+    modules = (path for path in package.rglob("*.py") if path.name != "events.py")
+    named = {
+        node.attr
+        for module in modules
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == EventCode.__name__
+    }
+
+    assert named >= set(EventCode.__members__)
 
 
 def test_every_metric_is_listed_with_its_labels(tmp_path: Path) -> None:

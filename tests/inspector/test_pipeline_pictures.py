@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.types import Image
+from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.inspection import Alarm, Inspection, Reason, Verdict
 from inspector.pipeline.pictures import PictureSink
 from inspector.pipeline.verdict import find_regions
@@ -132,7 +133,7 @@ def test_five_hundredths_of_a_large_disk_are_left_to_the_records(
 def test_each_verdict_has_its_own_policy(
     tmp_path: Path, settings: PictureSettings, kept: dict[Verdict, int]
 ) -> None:
-    with PictureSink.of(tmp_path, settings) as sink:
+    with PictureSink.of(tmp_path, settings, [].append) as sink:
         written = {verdict: sink.write(inspection(verdict)) for verdict in Verdict}
 
     assert {verdict: len(one.pictures) for verdict, one in written.items()} == kept
@@ -144,7 +145,7 @@ def test_a_jpeg_is_smaller_and_looks_alike_at_the_quality_asked_for(tmp_path: Pa
     sizes = []
     for quality in (95, 30):
         kept = PictureSettings(every_ok=1, format="jpeg", jpeg_quality=quality)
-        with PictureSink.of(tmp_path, kept) as sink:
+        with PictureSink.of(tmp_path, kept, [].append) as sink:
             path = sink.write(inspection(Verdict.OK, quality, smooth)).pictures["picture"]
         assert path.suffix == ".jpg"
         assert np.abs(read(tmp_path / path).astype(int) - smooth).mean() < 4
@@ -194,6 +195,37 @@ def test_a_picture_too_large_for_jpeg_costs_the_views_alone(
     assert (written.verdict, written.alarm) == (Verdict.NG, Alarm.PICTURE_NOT_SAVED)
     assert read(tmp_path / written.pictures["picture"]).shape == (*shape, 3)
     assert "overlay" not in written.pictures
+
+
+def test_that_pictures_are_not_saved_is_told_once_until_they_are_again(tmp_path: Path) -> None:
+    room, said = [10**9], list[StationEvent]()
+    with PictureSink(
+        tmp_path, every_ok=2, least_share=0, free=lambda disk: room[0], tell=said.append
+    ) as sink:
+        for number, room[0] in enumerate((10**9, 0, 0, 0, 10**9, 0)):
+            sink.write(inspection(Verdict.NG, number))
+            sink.write(inspection(Verdict.OK, number))  # each second one wants nothing
+
+    assert [event.code for event in said] == [EventCode.PICTURE_NOT_SAVED] * 2
+    assert [event.details["inspection"] for event in said] == ["part-1", "part-5"]
+    assert {event.text for event in said} == {
+        f"The disk of {tmp_path / 'pictures'} is nearly full: free some space."
+    }
+
+
+def test_it_is_told_why_pictures_are_not_saved(tmp_path: Path) -> None:
+    said: list[StationEvent] = []
+    folder = tmp_path / "stick"
+    with PictureSink(folder, tell=said.append) as sink:
+        folder.rmdir()
+        sink.write(inspection(Verdict.NG))
+    with PictureSink(tmp_path, every_ok=1, format="jpeg", tell=said.append) as sink:
+        sink.write(inspection(Verdict.OK, image=np.zeros((2, 65_501, 3), np.uint8)))
+
+    assert [event.text.partition(":")[0] for event in said] == [
+        f"{folder} cannot be written",
+        "No JPEG holds 65501 × 2 pixels, 65,500 a side is the most",
+    ]
 
 
 def test_a_file_that_cannot_be_put_in_place_leaves_no_part_behind(tmp_path: Path) -> None:
