@@ -107,12 +107,47 @@ class LineWriter:
 
 
 class _File(RotatingFileHandler):
-    """Rotated by size; what the disk refuses is told to ``lose``, not printed."""
+    """Rotated by size; what the disk refuses is told to ``lose``, not printed.
+
+    Windows neither renames nor deletes what anybody has open. A file that is held so costs no line
+    and no older file: the newest grows meanwhile, and is tried again after a tenth of its size.
+    """
 
     def __init__(self, path: Path, most: int, older: int, lose: Callable[[], None]) -> None:
         super().__init__(path, maxBytes=most, backupCount=older, encoding="utf-8")
         self._lose = lose
+        self._again_at = 0
         self.setFormatter(Formatter("%(message)s"))
 
     def handleError(self, record: LogRecord) -> None:  # noqa: N802 (logging's own name)
         self._lose()
+
+    def shouldRollover(self, record: LogRecord) -> bool:  # noqa: N802 (logging's own name)
+        return bool(super().shouldRollover(record)) and self.stream.tell() >= self._again_at
+
+    def doRollover(self) -> None:  # noqa: N802 (logging's own name)
+        size = self.stream.tell()
+        self.close()  # our own hand on it would be in the way, too; opened again below
+        self._again_at = 0
+        try:
+            self._shift()
+        except OSError:
+            self._again_at = size + self.maxBytes // 10
+        self.stream = self._open()
+
+    def _shift(self) -> None:
+        """Each file gets the next number, and the oldest goes.
+
+        The newest first, aside as number 0: where that is refused, nothing has been touched. Then
+        into the first number that is free: where one in between is refused, the next try finds
+        the gap that it left, and no second file goes.
+        """
+        numbers = range(self.backupCount + 1)
+        aside, *older = (Path(f"{self.baseFilename}.{number}") for number in numbers)
+        if not aside.exists():  # else a try before this one came so far
+            Path(self.baseFilename).rename(aside)
+        free = next((at for at, path in enumerate(older) if not path.exists()), len(older) - 1)
+        older[free].unlink(missing_ok=True)
+        for at in range(free, 0, -1):
+            older[at - 1].rename(older[at])
+        aside.rename(older[0])
