@@ -45,14 +45,17 @@ def pictures(
     folder, settings = _station(path)
     _require_pictures(folder)
     now, keep = utc_now(), keep_days(settings)
-    batches = tuple(aged(folder, keep, now))
+    unread: set[str] = set()
+    batches = tuple(aged(folder, keep, now, skip=lambda error: unread.add(str(error))))
     gone = Gone()
     for batch in batches if apply else ():
         gone += retire(folder, batch, "age", now)
     shares = {tier: share(batches, tier) for tier in Tier}
     rules = "the defaults" if path.is_dir() else str(path)
     _say(shares, keep, rules, gone if apply else None, as_json)
-    if gone.stuck:
+    for sentence in sorted(unread):
+        typer.echo(sentence, err=True)
+    if gone.stuck or unread:
         raise typer.Exit(1)
 
 

@@ -4,10 +4,10 @@ It deletes a few files, then rests, so that the disk is the station's; it stops 
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Set
 from datetime import datetime
 from enum import IntEnum
-from itertools import chain, takewhile
+from itertools import takewhile
 from pathlib import Path
 from threading import Event
 from typing import Final, Protocol
@@ -17,7 +17,7 @@ from inspector.beside import Beside
 from inspector.clock import utc_now
 from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.kept import LEAST_FREE_BYTES, picture_disk
-from inspector.pipeline.retention import Batch, Gone, aged, keep_days, oldest, retire
+from inspector.pipeline.retention import Batch, Gone, Skip, aged, keep_days, oldest, retire
 from inspector.settings import PictureSettings
 
 EVERY_S: Final = 600.0
@@ -49,8 +49,8 @@ class Retention(Beside):
 
     ``say`` is called on its thread, with PICTURES_RETIRED after each round that deleted something,
     DISK_LOW when room became less, and ERROR_RAISED for a folder that cannot be read or written, or
-    where nothing is deleted any more. The rules are those of ``settings``; ``usage`` gives the
-    space of the disk on which a folder lies.
+    where nothing is deleted any more. A day that cannot be read keeps no other from going. The
+    rules are those of ``settings``; ``usage`` gives the space of the disk on which a folder lies.
     """
 
     def __init__(
@@ -72,22 +72,21 @@ class Retention(Beside):
         self._least_bytes = least_bytes
         self._files = 0
         self._room = _Room.ENOUGH
-        self._complaint = ""
+        self._complaints: Set[str] = frozenset()
 
     def tidy(self) -> Gone:
         """One round, on the caller's thread: by age, then for room; says what happened."""
-        now, gone = self._clock(), Gone()
+        now, gone, wrong = self._clock(), Gone(), set[str]()
         try:
-            aging = ((batch, "age") for batch in self._aged(now))
-            for batch, why in chain(aging, self._for_room(now)):
+            for batch, why in self._due(now, lambda error: wrong.add(str(error))):
                 if self._over.is_set():
                     break
                 gone += retire(self._folder, batch, why, now, self._go_on)
             if not self._over.is_set():  # else it does not know what is left to delete
                 self._note_room(now)
-            self._complaint = ""
         except (KnownError, OSError) as error:  # the disk's; the next round tries again
-            self._complain(str(error), now)
+            wrong.add(str(error))
+        self._complain(wrong, now)
         if gone.files:
             self._say_gone(gone, now)
         return gone
@@ -99,14 +98,14 @@ class Retention(Beside):
 
     def _fell(self, error: BaseException) -> None:
         text = f"Old pictures are deleted no more: {type(error).__name__}: {error}"
-        self._complain(text, self._clock())
+        self._complain({text}, self._clock())
 
-    def _aged(self, now: datetime) -> Iterator[Batch]:
-        return aged(self._folder, keep_days(self._settings), now, self._rest)
-
-    def _for_room(self, now: datetime) -> Iterator[tuple[Batch, str]]:
-        """The oldest batches, as long as too much of the disk is used; it is asked before each."""
-        batches: Iterable[Batch] = oldest(self._folder, now, self._rest)
+    def _due(self, now: datetime, skip: Skip) -> Iterator[tuple[Batch, str]]:
+        """What goes, and why: the aged, then the oldest as long as too much of the disk is used,
+        which is asked before each batch."""
+        for batch in aged(self._folder, keep_days(self._settings), now, self._rest, skip):
+            yield batch, "age"
+        batches = oldest(self._folder, now, self._rest, skip)
         for batch in takewhile(lambda _: self._is_full(), batches):
             yield batch, "room"
 
@@ -136,10 +135,11 @@ class Retention(Beside):
             self._say(_disk_low(picture_disk(self._folder), room, space, now))
         self._room = room
 
-    def _complain(self, text: str, now: datetime) -> None:
-        if text != self._complaint:
+    def _complain(self, wrong: Set[str], now: datetime) -> None:
+        """What the round before has not said already."""
+        for text in sorted(wrong - self._complaints):
             self._say(StationEvent(EventCode.ERROR_RAISED, now, text))
-        self._complaint = text
+        self._complaints = wrong
 
     def _say_gone(self, gone: Gone, now: datetime) -> None:
         text = f"{gone.files} old pictures were deleted, {gone.bytes / 2**20:.0f} MB."

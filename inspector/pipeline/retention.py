@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
+from engine.types import InputError
 from inspector.pipeline.kept import KeptFile, Tier, kept_days, kept_files
 from inspector.pipeline.retired import note_retired, read_retired
 from inspector.settings import PictureSettings
@@ -24,10 +25,16 @@ BATCH: Final = 250
 """Files held at a time: a day of ten parts a second has a million."""
 
 Pause: TypeAlias = Callable[[], object]
+Skip: TypeAlias = Callable[[InputError], object]
 
 
 def _no_pause() -> None:
     """For whoever has nothing else to do."""
+
+
+def _refuse(error: InputError) -> NoReturn:
+    """For whoever wants all of it, or nothing."""
+    raise error
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +67,34 @@ def keep_days(settings: PictureSettings) -> Mapping[Tier, int]:
 
 
 def aged(
-    folder: Path, keep: Mapping[Tier, int], now: datetime, pause: Pause = _no_pause
+    folder: Path,
+    keep: Mapping[Tier, int],
+    now: datetime,
+    pause: Pause = _no_pause,
+    skip: Skip = _refuse,
 ) -> Iterator[Batch]:
     """What is older than its tier's days, oldest first; ``now`` is UTC.
 
-    A day comes in as many batches as it has files for; ``pause`` is called now and then.
+    A day comes in as many batches as it has files for; ``pause`` is called now and then. A day
+    whose folder cannot be read is told to ``skip``, and the others come all the same.
     """
     days_up_to_now = [(day, path) for day, path in kept_days(folder) if day <= now.date()]
     witnessed = days_up_to_now[: max(len(days_up_to_now) - WITNESSES, 0)]
     for tier, days in keep.items():
         for day, path in witnessed:
             if day < now.date() - timedelta(days=days):
-                yield from _batches(day, kept_files(path, tier, now, pause), tier)
+                yield from _batches(day, kept_files(path, tier, now, pause), tier, skip)
 
 
-def oldest(folder: Path, now: datetime, pause: Pause = _no_pause) -> Iterator[Batch]:
-    """What goes for room, in its order: all days of OK, then all days of NG and FAULT."""
+def oldest(
+    folder: Path, now: datetime, pause: Pause = _no_pause, skip: Skip = _refuse
+) -> Iterator[Batch]:
+    """What goes for room, in its order: all days of OK, then all days of NG and FAULT; the rest is
+    as with :func:`aged`."""
     for tier in (Tier.OK, Tier.NG):
         for day, path in kept_days(folder):
             if day < now.date():
-                yield from _batches(day, kept_files(path, tier, now, pause), tier)
+                yield from _batches(day, kept_files(path, tier, now, pause), tier, skip)
 
 
 def retire(
@@ -104,9 +119,12 @@ def retire(
     return gone
 
 
-def _batches(day: date, files: Iterator[KeptFile], tier: Tier) -> Iterator[Batch]:
-    while some := tuple(islice(files, BATCH)):
-        yield Batch(day, tier, some)
+def _batches(day: date, files: Iterator[KeptFile], tier: Tier, skip: Skip) -> Iterator[Batch]:
+    try:
+        while some := tuple(islice(files, BATCH)):
+            yield Batch(day, tier, some)
+    except InputError as error:  # of this day's folder alone
+        skip(error)
 
 
 def _delete(file: KeptFile) -> Gone:
