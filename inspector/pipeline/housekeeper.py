@@ -18,6 +18,7 @@ from inspector.clock import utc_now
 from inspector.pipeline.events import EventCode, StationEvent
 from inspector.pipeline.kept import LEAST_FREE_BYTES, picture_disk
 from inspector.pipeline.retention import Batch, Gone, Skip, aged, keep_days, oldest, retire
+from inspector.pipeline.retired import keep_reserve
 from inspector.settings import PictureSettings
 
 EVERY_S: Final = 600.0
@@ -84,6 +85,7 @@ class Retention(Beside):
                 gone += retire(self._folder, batch, why, now, self._go_on)
             if not self._over.is_set():  # else it does not know what is left to delete
                 self._note_room(now)
+                keep_reserve(self._folder)
         except (KnownError, OSError) as error:  # the disk's; the next round tries again
             wrong.add(str(error))
         self._complain(wrong, now)

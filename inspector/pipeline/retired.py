@@ -5,18 +5,23 @@ note has its day and tier, and is damage where it has not. The line is on disk b
 file goes: whoever is killed in the middle has announced more than was done, never less.
 """
 
+import errno
 import json
 import os
 from collections.abc import Set
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path, PurePath
 from typing import Final, TypeAlias
 
-from engine.files import sync_names, unwritable
+from engine.files import sync_names, unwritable, whole_file
 from engine.types import InputError
 from inspector.pipeline.kept import PICTURES, Tier, day_of, tier_of
 
 NOTE: Final = "retired.jsonl"
+RESERVE: Final = "retired.reserve"
+RESERVE_BYTES: Final = 2**16
+_NO_ROOM: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # not all have quotas
 Retired: TypeAlias = Set[tuple[date, Tier]]
 
 
@@ -44,18 +49,49 @@ def was_retired(picture: PurePath, retired: Retired) -> bool:
 def note_retired(folder: Path, day: date, tier: Tier, why: str, at: datetime) -> None:
     """Announce that a day's pictures of a tier go; durable on return.
 
-    :class:`InputError` where it cannot be written: then nothing may be deleted.
+    A full disk gets the room that :func:`keep_reserve` has put by. :class:`InputError` where it
+    cannot be written: then nothing may be deleted.
     """
     note = folder / PICTURES / NOTE
     line = json.dumps({"day": day.isoformat(), "tier": tier, "why": why, "at": at.isoformat()})
     try:
-        with note.open("ab+") as file:
-            file.write(_cut_short(file.seek(0, os.SEEK_END), note) + line.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            _append(note, line)
+        except OSError as error:
+            if error.errno not in _NO_ROOM or not _give_up(note.with_name(RESERVE)):
+                raise
+            _append(note, line)
     except OSError as error:
         raise unwritable(note, error) from error
     sync_names(note.parent)  # it may be new
+
+
+def keep_reserve(folder: Path) -> None:
+    """Put a little room by: else no line fits on a full disk, and nothing could be deleted there.
+
+    Where there are no pictures there is none, and where the disk is full already.
+    """
+    reserve = folder / PICTURES / RESERVE
+    with suppress(InputError, OSError):
+        if reserve.parent.is_dir() and not reserve.exists():
+            with whole_file(reserve) as part:
+                part.write_bytes(bytes(RESERVE_BYTES))
+
+
+def _append(note: Path, line: str) -> None:
+    with note.open("ab+") as file:
+        file.write(_cut_short(file.seek(0, os.SEEK_END), note) + line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _give_up(reserve: Path) -> bool:
+    """Whether there was one."""
+    try:
+        reserve.unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _cut_short(length: int, note: Path) -> bytes:
