@@ -76,21 +76,36 @@ def _station(path: Path) -> tuple[Path, PictureSettings]:
     return settings.out, settings.pictures
 
 
+def _require_rules(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(
+            f"{path} does not say for how many days its station keeps pictures: "
+            "name the station's TOML file to delete any."
+        )
+
+
 def _require_pictures(folder: Path) -> None:
     if not kept_days(folder):
         raise InputError(f"No pictures are kept below {folder}: name a station's file or folder.")
 
 
 def _say(
-    shares: Mapping[Tier, Share], keep: Mapping[Tier, int], gone: Gone | None, as_json: bool
+    shares: Mapping[Tier, Share],
+    keep: Mapping[Tier, int],
+    rules: str,
+    gone: Gone | None,
+    as_json: bool,
 ) -> None:
     if as_json:
         told = {tier.value: _plain(one) | {"keep_days": keep[tier]} for tier, one in shares.items()}
         deleted = None if gone is None else {"files": gone.files, "stuck": gone.stuck}
-        typer.echo(json.dumps({"applied": gone is not None, "tiers": told, "deleted": deleted}))
+        applied = gone is not None
+        said = {"applied": applied, "rules": rules, "tiers": told, "deleted": deleted}
+        typer.echo(json.dumps(said))
         return
     for tier, one in shares.items():
-        typer.echo(f"{tier.value.upper()}, kept for {keep[tier]} days: {_in_words(one)}.")
+        kept = f"{tier.value.upper()}, kept for {keep[tier]} days by {rules}"
+        typer.echo(f"{kept}: {_in_words(one)}.")
     typer.echo(_end(gone))
 
 
