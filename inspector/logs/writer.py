@@ -123,10 +123,10 @@ class _File(RotatingFileHandler):
         self._lose()
 
     def shouldRollover(self, record: LogRecord) -> bool:  # noqa: N802 (logging's own name)
-        return bool(super().shouldRollover(record)) and self.stream.tell() >= self._again_at
+        return bool(super().shouldRollover(record)) and self._size() >= self._again_at
 
     def doRollover(self) -> None:  # noqa: N802 (logging's own name)
-        size = self.stream.tell()
+        size = self._size()
         self.close()  # our own hand on it would be in the way, too; opened again below
         self._again_at = 0
         try:
@@ -134,6 +134,9 @@ class _File(RotatingFileHandler):
         except OSError:
             self._again_at = size + self.maxBytes // 10
         self.stream = self._open()
+
+    def _size(self) -> int:
+        return 0 if self.stream is None else self.stream.tell()
 
     def _shift(self) -> None:
         """Each file gets the next number, and the oldest goes.
