@@ -5,8 +5,9 @@ its outbox is received here. Nothing that is SQLite's alone (pragmas, BEGIN IMME
 a migration) is said to PostgreSQL; its backups are its administrator's.
 """
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -75,7 +76,10 @@ class Central:
         try:
             with reached(self._url), self._engine.begin() as connection:
                 return receive(connection, item, utc_now())
-        except (exc.IntegrityError, exc.DataError, exc.StatementError, KeyError) as error:
+        except DatabaseError:
+            self._engine.dispose()  # a session that began read-only stays so: begin another
+            raise
+        except (exc.StatementError, KeyError) as error:  # constraint, value, or what lacks either
             said = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise RowRefusedError(
                 f"The database {shown(self._url)} refuses {item.key}: {said}."
@@ -83,7 +87,10 @@ class Central:
 
 
 def receive(connection: Connection, item: Item, now: datetime) -> bool:
-    """The rows of one message, unless this revision of it is there."""
+    """The rows of one message, unless this revision of it is there.
+
+    No message says when a run began. Here it did when that part was inspected which arrived first.
+    """
     mark = {"key": item.key, "revision": item.revision, "received_at": now}
     if not put(connection, ReceivedRow, mark):
         return False
@@ -144,22 +151,29 @@ def shown(url: URL) -> str:
 
 @contextmanager
 def reached(url: URL) -> Iterator[None]:
-    """What a server says of itself, in one sentence; what it says of a row stays as it is."""
+    """What a database says of itself, in one sentence; what it says of a row stays as it is.
+
+    Of a row it speaks by a constraint or by a value that it cannot hold, and by nothing else: a
+    server that is read-only, say, answers and takes no row, and none of them is at fault.
+    """
+    in_file: AbstractContextManager[None] = nullcontext()
     if url.get_backend_name() == "sqlite":
-        with explained(Path(str(url.database))):
-            yield
-        return
+        in_file = explained(Path(str(url.database)))
     try:
-        yield
-    except (exc.OperationalError, exc.InterfaceError) as error:
-        said = str(error.orig).strip().splitlines()[0]
-        raise DatabaseError(
-            f"The database {shown(url)} does not answer ({said}): check its address, its server "
-            "and who may enter."
-        ) from error
-    except exc.ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
-            raise
-        raise DatabaseError(
-            f"The database {shown(url)} does not allow this user to do that: ask its administrator."
-        ) from error
+        with in_file:
+            yield
+    except (exc.IntegrityError, exc.DataError):
+        raise
+    except exc.DBAPIError as error:
+        raise DatabaseError(f"The database {shown(url)} {_trouble(error)}.") from error
+
+
+def _trouble(error: exc.DBAPIError) -> str:
+    driver = error.orig
+    said = (str(driver).strip() or type(driver).__name__).splitlines()[0]
+    if getattr(driver, "sqlstate", None) == INSUFFICIENT_PRIVILEGE:
+        return "does not allow this user to do that: ask its administrator"
+    away = isinstance(error, (exc.OperationalError, exc.InterfaceError))
+    if away and not isinstance(driver, sqlite3.Error):
+        return f"does not answer ({said}): check its address, its server and who may enter"
+    return f"takes nothing ({said}): ask its administrator"

@@ -106,16 +106,16 @@ def outbox(
 
     With --retry an engineer, once the cause is mended, lets all that was refused be tried anew.
     """
-    from inspector.db.outbox import dead, pending
+    from inspector.db.outbox import dead, pending, refused
 
-    letters = dead(path)
+    lie_dead = refused(path)
     if retry:
-        typer.echo(_sent_again(path, who, reason) if letters else f"{path}: no row was refused.")
+        typer.echo(_sent_again(path, who, reason) if lie_dead else f"{path}: no row was refused.")
         return
-    typer.echo(f"{path}: {pending(path)} rows wait to be sent, {len(letters)} were refused.")
-    for letter in letters[:MOST_LISTED]:
+    typer.echo(f"{path}: {pending(path)} rows wait to be sent, {lie_dead} were refused.")
+    for letter in dead(path, MOST_LISTED):
         typer.echo(f"{letter.key} after {letter.attempts} tries: {letter.error}")
-    if letters:
+    if lie_dead:
         raise typer.Exit(1)
 
 

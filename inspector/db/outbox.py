@@ -210,9 +210,12 @@ def revive(connection: Connection, now: datetime) -> tuple[str, ...]:
 
 def pending(path: Path) -> int:
     """How many rows wait to be sent."""
-    query = select(func.count()).select_from(OutboxRow).where(OutboxRow.state == WAITING)
-    with reading(path) as engine, explained(path), engine.begin() as connection:
-        return connection.execute(query).scalar_one()
+    return _count(path, WAITING)
+
+
+def refused(path: Path) -> int:
+    """How many rows the peer refused for good."""
+    return _count(path, DEAD)
 
 
 def dead(path: Path, limit: int = 100) -> tuple[Item, ...]:
@@ -220,6 +223,12 @@ def dead(path: Path, limit: int = 100) -> tuple[Item, ...]:
     query = _items().where(OutboxRow.state == DEAD).order_by(OutboxRow.id).limit(limit)
     with reading(path) as engine, explained(path), engine.begin() as connection:
         return tuple(Item(*row) for row in connection.execute(query))
+
+
+def _count(path: Path, state: str) -> int:
+    query = select(func.count()).select_from(OutboxRow).where(OutboxRow.state == state)
+    with reading(path) as engine, explained(path), engine.begin() as connection:
+        return connection.execute(query).scalar_one()
 
 
 def _items() -> Any:

@@ -1,7 +1,7 @@
 """The site's database: the same migrations, and rows that land once, on both kinds of database."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,6 +149,46 @@ def test_a_row_that_breaks_a_rule_is_refused_whole_and_alone(
     assert done == Round(2, 1)
     assert rows(site, "SELECT count(*) FROM inspection") == [(2,)]
     assert rows(site, "SELECT count(*) FROM received") == [(2,)]
+
+
+READ_ONLY = "default_transaction_read_only"
+NOTHING = {
+    "sqlite": ("ALTER TABLE received RENAME TO away", "ALTER TABLE away RENAME TO received"),
+    "postgresql": (
+        f"ALTER DATABASE postgres SET {READ_ONLY} = on",
+        f"ALTER DATABASE postgres RESET {READ_ONLY}",
+    ),
+}
+
+
+@contextmanager
+def taking_nothing(site: Engine) -> Iterator[None]:
+    """The site answers, has our schema, and takes no row: of PostgreSQL, each session begun now."""
+    begin, end = NOTHING[site.dialect.name]
+    execute(site, begin)
+    try:
+        yield
+    finally:
+        execute(site, end)
+
+
+def execute(site: Engine, statement: str) -> None:
+    with site.begin() as connection:
+        connection.execute(text(statement))
+
+
+def test_a_site_that_answers_and_takes_nothing_costs_no_row_a_try(
+    url: str, site: Engine, tmp_path: Path, station: Writer
+) -> None:
+    with ExitStack() as opened:
+        with taking_nothing(site):
+            central = opened.enter_context(Central(url))
+            forwarder = Forwarder(station, central.receive, patience=Patience(tries=1))
+            done = forwarder.forward_once()
+        assert (done.sent, done.refused) == (0, 0)
+        assert "takes nothing (" in str(done.unreachable)
+        assert pending(tmp_path / "station.sqlite") == 3
+        assert forwarder.forward_once() == Round(3, 0)
 
 
 def test_a_message_that_lacks_something_is_refused(url: str) -> None:

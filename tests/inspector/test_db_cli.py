@@ -289,3 +289,18 @@ def test_the_outbox_shows_its_dead_letters(path: Path) -> None:
 
     assert log_says.exit_code == 1
     assert f"{inspection(7).id} after 1 tries: Not here." in log_says.stdout
+
+
+def test_all_that_was_refused_is_counted_and_some_of_it_listed(path: Path) -> None:
+    def refuse(item: Item) -> None:
+        raise RowRefusedError("Not here.")
+
+    with Writer(path) as writer:
+        with InspectionLog(path, run_info("run-2"), outbox=True, writer=writer) as log:
+            for n in range(10, 131):
+                log.write(inspection(n))
+        Forwarder(writer, refuse, patience=Patience(tries=1, batch=200)).forward_once()
+    lines = db("outbox", path).stdout.splitlines()
+
+    assert lines[0] == f"{path}: 0 rows wait to be sent, 121 were refused."
+    assert len(lines) == 21
