@@ -4,8 +4,8 @@ import hashlib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeAlias
-from urllib.parse import urlsplit
+from typing import Annotated, Final, Literal, Self, TypeAlias
+from urllib.parse import parse_qsl, unquote
 
 from pydantic import (
     AfterValidator,
@@ -201,8 +201,13 @@ class MqttSettings(BaseModel):
         return self
 
 
+SECRETS: Final = frozenset({"password", "sslpassword"})
+"""What the query of a PostgreSQL URL may name and nobody may read."""
+
+
 class SiteSettings(BaseModel):
-    """The site's database, to which each record is sent on: ``postgresql://user@server/name``.
+    """The site's database, to which each record is sent on: ``postgresql://user@server/name``, or
+    ``sqlite:///PATH``.
 
     The password is never here: PostgreSQL's own ``~/.pgpass`` or ``PGPASSWORD`` has it.
     """
@@ -214,11 +219,18 @@ class SiteSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _is_a_database_without_password(cls, url: str) -> str:
-        address = urlsplit(url)
-        if address.scheme not in ("postgresql", "sqlite"):
+        scheme, _, rest = url.partition("://")
+        if scheme not in ("postgresql", "sqlite"):
             raise ValueError("a URL begins with postgresql:// or sqlite:///")
-        if address.password is not None:
+        options = {name.casefold() for name, _ in parse_qsl(rest.partition("?")[2])}
+        # As SQLAlchemy reads it: a password may hold a slash, and ends at the first @.
+        if options & SECRETS or re.match("[^:/]*:[^@]*@", rest):
             raise ValueError("leave the password out: ~/.pgpass or PGPASSWORD has it")
+        if scheme == "sqlite" and re.match("/[^?]", rest) is None:
+            raise ValueError("sqlite:/// is followed by the path of a file")
+        host = re.split("[/?]", rest, maxsplit=1)[0].rpartition("@")[2]
+        if re.fullmatch(r"(\[[^\]]+\]|[^:]*)(:\d{0,5})?", host) is None:
+            raise ValueError("behind the server's name and a colon stands its port, a number")
         return url
 
 
@@ -259,7 +271,8 @@ class StationSettings(BaseModel):
 def read_settings(path: Path) -> StationSettings:
     """Read a station's TOML file; :class:`InputError` names the file and the key at fault.
 
-    All paths in it, also a camera's own, are taken from the file's folder where they are relative.
+    All paths in it, also a camera's own and a site's, are taken from the file's folder where they
+    are relative.
     """
     try:
         settings = StationSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -282,6 +295,7 @@ def read_settings(path: Path) -> StationSettings:
     places = {
         "trusted_keys": trusted,
         "mqtt": mqtt,
+        "site": None if settings.site is None else _placed_site(settings.site, here),
         "camera": _placed_camera(settings.camera, here),
     }
     return settings.model_copy(update=paths | places)
@@ -303,6 +317,16 @@ def _placed_camera(spec: str, here: Path) -> str:
     elif scheme == "genicam" and producer.endswith(".cti"):
         source = f"{serial}{at}{here / producer}"
     return f"{scheme}:{source}{mark}{options}" if source else spec
+
+
+def _placed_site(site: SiteSettings, here: Path) -> SiteSettings:
+    """Where it is a file: SQLAlchemy takes %XX in its path for the letter, and ? for its end."""
+    start, found, rest = site.url.partition("sqlite:///")
+    if start or not found:
+        return site
+    path, mark, options = rest.partition("?")
+    placed = (here / unquote(path)).as_posix().replace("%", "%25").replace("?", "%3F")
+    return site.model_copy(update={"url": f"{found}{placed}{mark}{options}"})
 
 
 def settings_sha256(settings: StationSettings) -> str:

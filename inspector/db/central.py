@@ -28,6 +28,7 @@ from inspector.db.run_info import write_rests
 from inspector.db.side_tables import ReceivedRow
 from inspector.db.tables import DefectRow, InspectionRow, ProductRow, RunRow
 from inspector.db.upgrade import Upgraded, upgrade_file
+from inspector.settings import SECRETS
 
 PATIENCE: Final = MappingProxyType(
     {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 5}
@@ -41,7 +42,8 @@ INSUFFICIENT_PRIVILEGE: Final = "42501"  # PostgreSQL's SQLSTATE
 class Central:
     """Receives what stations send; :meth:`receive` is a forwarder's ``send``.
 
-    :class:`DatabaseError` where the database cannot be reached or is of another schema,
+    :class:`InputError` for a URL that is none, :class:`DatabaseError` where the database cannot be
+    reached, takes nothing or is of another schema,
     :class:`RowRefusedError` where it does not take a row. A row sent twice lands once.
     """
 
@@ -124,11 +126,14 @@ def upgrade_url(text: str) -> Upgraded:
 
 
 def parse_url(text: str) -> URL:
-    """``postgresql://USER@HOST/NAME`` or ``sqlite:///PATH``; :class:`InputError` for others."""
+    """``postgresql://USER@HOST/NAME`` or ``sqlite:///PATH``; :class:`InputError` for others, which
+    are not repeated: a password may stand anywhere in them."""
     try:
         url = make_url(text)
     except exc.ArgumentError:
-        raise InputError(f"{text!r} is no URL of a database: try {EXAMPLE}.") from None
+        raise InputError(f"This is no URL of a database: try {EXAMPLE}.") from None
+    except ValueError:
+        raise InputError(f"The port in a database's URL is a number: try {EXAMPLE}.") from None
     if url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "sqlite" and url.database:
@@ -137,15 +142,22 @@ def parse_url(text: str) -> URL:
 
 
 def engine_of(url: URL) -> Engine:
-    """:class:`ModuleNotFoundError` of psycopg where its extra is not installed."""
+    """:class:`ModuleNotFoundError` of psycopg where its extra is not installed; :class:`InputError`
+    where several hosts and ports in the query do not go together."""
     if url.get_backend_name() == "sqlite":
         return writing_engine(Path(str(url.database)))
-    return create_engine(url, connect_args=dict(PATIENCE), pool_pre_ping=True)
+    try:
+        return create_engine(url, connect_args=dict(PATIENCE), pool_pre_ping=True)
+    except (exc.ArgumentError, ValueError) as error:
+        raise InputError(f"The URL {shown(url)} is not usable ({error}): mend its query.") from error
 
 
 def shown(url: URL) -> str:
-    """For people: without the password, without the driver."""
-    plain = url.set(drivername=url.get_backend_name())
+    """For people: without passwords, without the driver; a file's path as it is."""
+    if url.get_backend_name() == "sqlite":
+        return f"sqlite:///{url.database or ''}"
+    query = {name: said for name, said in url.query.items() if name.casefold() not in SECRETS}
+    plain = url.set(drivername=url.get_backend_name(), query=query)
     return plain.render_as_string(hide_password=True)
 
 
@@ -173,7 +185,8 @@ def _trouble(error: exc.DBAPIError) -> str:
     said = (str(driver).strip() or type(driver).__name__).splitlines()[0]
     if getattr(driver, "sqlstate", None) == INSUFFICIENT_PRIVILEGE:
         return "does not allow this user to do that: ask its administrator"
-    away = isinstance(error, (exc.OperationalError, exc.InterfaceError))
+    # Without a statement it comes from connecting: from an option that there is not, say.
+    away = error.statement is None or isinstance(error, (exc.OperationalError, exc.InterfaceError))
     if away and not isinstance(driver, sqlite3.Error):
         return f"does not answer ({said}): check its address, its server and who may enter"
     return f"takes nothing ({said}): ask its administrator"

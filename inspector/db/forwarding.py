@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import Final
 
-from engine.types import DatabaseError
+from engine.types import KnownError
 from inspector.beside import Beside
 from inspector.db.central import Central
 from inspector.db.outbox import Forwarder
@@ -54,7 +54,7 @@ class Forwarding(Beside):
             with Central(self._url) as central:
                 self._say("")
                 Forwarder(self._writer, central.receive).forward(over, self._say)
-        except DatabaseError as error:
+        except KnownError as error:
             self._say(str(error))
 
     def _say(self, sentence: str) -> None:

@@ -268,11 +268,21 @@ def test_a_url_that_is_none_is_said(url: str) -> None:
     assert db("upgrade", url).exit_code in (2, 3)
 
 
-def test_a_server_that_does_not_answer_is_said_without_its_password() -> None:
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://ada:secret@127.0.0.1:1/x?sslmode=disable", "ada:***@127.0.0.1:1/x?sslmode"),
+        ("postgresql://ada@127.0.0.1:1/x?password=secret", "ada@127.0.0.1:1/x does not answer"),
+        ("postgresql://ada@127.0.0.1:1/x?sslmod=on&PassWord=secret", "x?sslmod=on does not answer"),
+        ("postgresql://ada:secret@server:54x2/x", "is a number"),
+        ("ada:secret@server://x", "is no URL of a database"),
+    ],
+)
+def test_a_slip_in_a_url_is_said_without_its_password(url: str, told: str) -> None:
     pytest.importorskip("psycopg", reason="the extra postgresql is not installed")
-    sentence = said(db("upgrade", "postgresql://ada:secret@127.0.0.1:1/inspections"))
+    sentence = said(db("upgrade", url))
 
-    assert "postgresql://ada:***@127.0.0.1:1/inspections does not answer" in sentence
+    assert told in sentence
     assert "secret" not in sentence
 
 

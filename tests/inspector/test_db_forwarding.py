@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from inspector.app import NoScreen
-from inspector.db.central import upgrade_url
+from inspector.db.central import parse_url, upgrade_url
 from inspector.db.forwarding import Forwarding
 from inspector.db.log import InspectionLog
 from inspector.db.outbox import pending
@@ -61,12 +61,61 @@ def test_a_station_with_a_site_sends_each_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql://server/inspections", "postgresql://me:secret@server/inspections"]
+    "url",
+    [
+        "mysql://server/inspections",
+        "postgresql://me:secret@server/inspections",
+        "postgresql://me:1234/secret@server/inspections",
+        "postgresql://server/inspections?password=secret",
+        "postgresql://server/inspections?sslmode=require&pass%77ord=secret",
+        "postgresql://server/inspections?sslpassword=secret",
+        "postgresql://server:54x2/inspections",
+        "postgresql://::1/inspections",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite://site.sqlite",
+    ],
 )
 def test_a_site_is_a_database_and_its_url_keeps_no_password(url: str) -> None:
     with pytest.raises(ValidationError) as refused:
         SiteSettings(url=url)
     assert "secret" not in str(refused.value.errors()[0]["msg"])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///inspections",
+        "postgresql://me@server:5432/inspections?sslmode=require",
+        "postgresql://[::1]:5432/inspections",
+        "sqlite:///site.sqlite",
+        "sqlite:////mnt/a:b@c/site.sqlite",
+    ],
+)
+def test_what_a_site_may_be(url: str) -> None:
+    assert SiteSettings(url=url).url == url
+    parse_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://server:54x2/inspections", "The port in a database's URL is a number"),
+        ("postgresql://127.0.0.1:1/inspections?sslmod=require", "sslmod"),
+        ("postgresql:///inspections?host=a:1&host=b:2&port=3", "is not usable"),
+        ("postgresql:///inspections?host=a:1:2&host=b", "is not usable"),
+    ],
+)
+def test_a_slip_in_the_url_is_said_and_ends_no_run(tmp_path: Path, url: str, told: str) -> None:
+    pytest.importorskip("psycopg", reason="the extra postgresql is not installed")
+    said: list[str] = []
+    with (
+        Writer(tmp_path / "station.sqlite") as writer,
+        Forwarding(writer, url, said.append, pause_s=0.01) as forwarding,
+    ):
+        wait_for(lambda: said != [], 30)
+        assert told in said[0]
+        assert forwarding._thread.is_alive()
 
 
 def test_a_site_that_answers_after_the_end_is_no_news(

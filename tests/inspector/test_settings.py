@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from engine.types import InputError
+from inspector.db.central import parse_url
 from inspector.settings import StationSettings, read_settings, settings_sha256
 
 GOOD = """
@@ -60,6 +61,35 @@ def test_a_camera_that_is_a_file_or_folder_is_looked_for_from_there_too(
     settings = read_settings(write(tmp_path, GOOD.replace("sim:disc", camera)))
 
     assert settings.camera == placed.format(here=tmp_path.resolve())
+
+
+@pytest.mark.parametrize(
+    ("url", "placed"),
+    [
+        ("sqlite:///all/site.sqlite", "sqlite:///{here}/all/site.sqlite"),
+        ("sqlite:////mnt/site.sqlite", "sqlite:////mnt/site.sqlite"),
+        ("postgresql://me@server/site", "postgresql://me@server/site"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="the paths are written as POSIX has them")
+def test_a_site_that_is_a_file_is_looked_for_from_there_too(
+    tmp_path: Path, url: str, placed: str
+) -> None:
+    settings = read_settings(write(tmp_path, f'{GOOD}[site]\nurl = "{url}"'))
+
+    assert settings.site is not None
+    assert settings.site.url == placed.format(here=tmp_path.resolve())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a name has no question mark there")
+def test_a_sites_file_is_the_one_beside_the_settings_whatever_their_folder_is_called(
+    tmp_path: Path,
+) -> None:
+    (folder := tmp_path / "50%3F?").mkdir()
+    settings = read_settings(write(folder, f'{GOOD}[site]\nurl = "sqlite:///site.sqlite"'))
+
+    assert settings.site is not None
+    assert parse_url(settings.site.url).database == str(folder.resolve() / "site.sqlite")
 
 
 def test_a_code_in_the_picture_is_looked_for_only_where_a_person_says_so(tmp_path: Path) -> None:
