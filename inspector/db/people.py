@@ -47,6 +47,11 @@ def accounts(connection: Connection) -> tuple[Account, ...]:
     return tuple(Account(r.name, Role(r.role), r.disabled, r.locked_until) for r in rows)
 
 
+def is_locked(until: datetime | None, now: datetime) -> bool:
+    """Whether an account is, by its row. A clock may be set back: no lock is longer than ours."""
+    return until is not None and now < until <= now + LOCKED_FOR
+
+
 def log_in(changes: Changes, name: str, password: str) -> Person:
     """Who it is; :class:`AccessError` where name or password is wrong, or the account locked.
 
@@ -149,7 +154,7 @@ def _count_attempt(changes: Changes, name: str) -> Row[Any] | None:
         found = _find(connection, name)
         if found is None or found.disabled:
             return None
-        if found.locked_until is not None and now < found.locked_until:
+        if is_locked(found.locked_until, now):
             minutes = -(-(found.locked_until - now) // timedelta(minutes=1))
             raise AccessError(
                 f"The account {name} is locked after {FAILURES} wrong passwords: "

@@ -8,10 +8,11 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from engine.files import sync_names, whole_file
 from engine.types import InputError
@@ -100,9 +101,18 @@ def _last_word(connection: Connection, path: Path, inspection_id: str) -> Word:
 def _insert(
     connection: Connection, changes: Changes, inspection_id: str, word: Word, note: str
 ) -> None:
-    row = {"id": uuid7_ids()(), "inspection_id": inspection_id, "at": changes.clock()}
+    at = _moment(connection, inspection_id, changes.clock())
+    row = {"id": uuid7_ids()(), "inspection_id": inspection_id, "at": at}
     said = {"who": word.who, "verdict": word.verdict, "comment": note}
     connection.execute(insert(ReviewRow).values(**row, **said))
+
+
+def _moment(connection: Connection, inspection_id: str, now: datetime) -> datetime:
+    """Now, or just after the last word on a part: a clock that was ahead at that one, and has been
+    set right, is not to keep all later words from being the last."""
+    before = select(func.max(ReviewRow.at)).where(ReviewRow.inspection_id == inspection_id)
+    last = connection.scalar(before)
+    return now if last is None else max(now, last + timedelta(microseconds=1))
 
 
 def _kept_longer(folder: Path, picture: str | None) -> tuple[str, str] | None:

@@ -20,13 +20,13 @@ MaybeReason = Annotated[str | None, typer.Option(help="Why; it goes into the aud
 def list_users(database: Database) -> None:
     """List accounts, roles, and who is disabled or locked."""
     from inspector.clock import utc_now
-    from inspector.db.people import accounts
+    from inspector.db.people import accounts, is_locked
     from inspector.db.reading import reading
 
     now = utc_now()
     with reading(database) as engine, engine.connect() as connection:
         for account in accounts(connection):
-            locked = account.locked_until is not None and now < account.locked_until
+            locked = is_locked(account.locked_until, now)
             state = "disabled" if account.disabled else "locked" if locked else "active"
             typer.echo(f"{account.name}\t{account.role}\t{state}")
 

@@ -26,9 +26,7 @@ def test_people_sign_in_beside_a_station_that_writes(tmp_path: Path) -> None:
         for number in range(6):
             log.write(inspection(number))
             assert accounts.log_in("olga", PASSWORDS["olga"]) == Person("olga", Role.OPERATOR)
-        for _ in range(people.FAILURES):
-            with pytest.raises(AccessError, match="is wrong"):
-                accounts.log_in("emil", "twelve wrong letters")
+        fail(accounts)
         with Changes(path, clock=clock) as changes:
             people.set_disabled(changes, logged_in(changes, "ada"), "olga", True, "left")
         shown = {account.name: account for account in accounts.known()}
@@ -43,3 +41,28 @@ def test_a_database_that_nobody_has_made_is_one_sentence(tmp_path: Path) -> None
     with pytest.raises(DatabaseError, match="There is no database"), Accounts(tmp_path / "none"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_a_clock_that_was_ahead_locks_nobody_once_it_is_set_right(tmp_path: Path) -> None:
+    day, clock = 24 * 60, Clock()
+    with (
+        cheap_hashes(),
+        Accounts(make_people(tmp_path / "station.sqlite"), clock=clock) as accounts,
+    ):
+        clock.wait(day)
+        fail(accounts)
+        clock.wait(-day)
+        assert accounts.log_in("emil", PASSWORDS["emil"]) == Person("emil", Role.ENGINEER)
+        clock.wait(day)
+        fail(accounts)
+        clock.wait(-day)
+        fail(accounts)
+        with pytest.raises(AccessError, match="is locked"):
+            accounts.log_in("emil", PASSWORDS["emil"])
+
+
+def fail(accounts: Accounts) -> None:
+    """As often as it takes to be locked."""
+    for _ in range(people.FAILURES):
+        with pytest.raises(AccessError, match="is wrong"):
+            accounts.log_in("emil", "twelve wrong letters")

@@ -243,3 +243,23 @@ def test_beside_a_station_that_writes(path: Path) -> None:
         log.write(inspection(6))
 
     assert room.last_word(path, inspection(5).id) == room.Word("UNSURE", "olga", None)
+
+
+def test_a_clock_that_was_ahead_does_not_silence_later_words(path: Path) -> None:
+    clock = Clock()
+    with Changes(path, clock=clock) as changes:
+        clock.wait(24 * 60)
+        review_part(changes, logged_in(changes, "olga"), NG_PART, Opinion.NG, "")
+        clock.wait(-24 * 60)
+        for opinion in (Opinion.UNSURE, Opinion.OK):
+            review_part(changes, logged_in(changes, "emil"), NG_PART, opinion, "")
+
+    assert [row[1:3] for row in rows(path)] == [
+        *(("olga", "NG"), ("emil", "UNSURE"), ("emil", "OK"))
+    ]
+    assert str(room.last_word(path, NG_PART)) == "OK by emil"
+    with History(path) as history:
+        assert history.pareto(NOON, NOON + timedelta(days=1)) == ()
+        word = history.last_review(NG_PART)
+    assert word is not None
+    assert (word.verdict, word.who) == ("OK", "emil")

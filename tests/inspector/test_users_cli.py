@@ -1,8 +1,11 @@
 """`inspector users`: passwords line by line from stdin, or on the terminal without an echo."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -83,3 +86,15 @@ def test_a_terminal_shows_no_password(path: Path) -> None:
     os.close(ours)
     assert process.returncode == 0
     assert b"bicycles" not in shown
+
+
+def test_a_lock_is_listed_while_it_holds_and_no_longer_than_any_can(path: Path) -> None:
+    make_people(path)
+    for minutes, state in ((5, "locked"), (-5, "active"), (24 * 60, "active")):
+        until = datetime.now(UTC) + timedelta(minutes=minutes)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute(
+                "UPDATE user_account SET locked_until = ? WHERE name = 'emil'",
+                [f"{until:%Y-%m-%d %H:%M:%S.%f}"],
+            )
+        assert f"emil\tengineer\t{state}\n" in users(path, "list").stdout
