@@ -2,26 +2,17 @@
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import create_engine
 
 from engine.types import DatabaseError, InputError
-from inspector.db.errors import explained
-from inspector.db.migrate import (
-    back_up,
-    before_migration,
-    find_revision,
-    newest_revision,
-    one_line,
-)
+from inspector.db.copies import back_up, files_of, remove
+from inspector.db.errors import explained, one_line
+from inspector.db.migrate import before_migration, find_revision, newest_revision
 from inspector.db.upgrade import upgrade_file
-
-BESIDE: Final = ("", "-wal", "-shm")
-"""What belongs to a database that was not closed in peace."""
 
 
 def save(path: Path, target: Path, *, overwrite: bool = False) -> None:
@@ -62,13 +53,10 @@ def restore(
         _bring_up_to_date(part)
         admit(part)
         _require_alone(part)  # what was written into it is in the file itself
-        replaced = _put_aside(path, now)
+        return _put(part, path, now)
     except BaseException:
-        for end in BESIDE:
-            part.with_name(part.name + end).unlink(missing_ok=True)
+        remove(part)
         raise
-    part.replace(path)
-    return replaced
 
 
 def _require_database(path: Path) -> None:
@@ -98,18 +86,28 @@ def _bring_up_to_date(part: Path) -> None:
         before_migration(part, newest_revision()).unlink(missing_ok=True)
 
 
-def _put_aside(path: Path, now: datetime) -> Path | None:
-    if not path.exists():
-        return None
-    _require_alone(path)
+def _put(part: Path, path: Path, now: datetime) -> Path | None:
+    """The copy in the place of a database, which is moved aside; where one of both cannot be done,
+    all is as it was."""
     aside = path.with_name(f"{path.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
-    if aside.exists():
+    if any(each.exists() for each in files_of(aside)):
         raise InputError(f"There is a file at {aside} already: try again in a second.")
-    for end in BESIDE:
-        left = path.with_name(path.name + end)
-        if left.exists():
-            left.rename(aside.with_name(aside.name + end))
-    return aside
+    is_replaced = path.exists()
+    if is_replaced:
+        _require_alone(path)
+    try:
+        with ExitStack() as undone:
+            for old, new in zip(files_of(path), files_of(aside), strict=True):
+                if old.exists():
+                    old.rename(new)
+                    undone.callback(new.rename, old)
+            part.replace(path)
+            undone.pop_all()
+    except OSError as error:
+        raise InputError(
+            f"The database {path} cannot be replaced ({error.strerror}): close what holds it open."
+        ) from error
+    return aside if is_replaced else None
 
 
 def _require_alone(path: Path) -> None:

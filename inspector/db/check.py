@@ -9,8 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, func, or_, select, true
 
-from inspector.db.errors import explained
-from inspector.db.migrate import one_line
+from inspector.db.errors import explained, one_line
 from inspector.db.reading import reading
 from inspector.db.tables import InspectionRow, RecipeVersionRow
 from inspector.pipeline.retired import read_retired, was_retired

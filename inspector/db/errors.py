@@ -47,3 +47,8 @@ def of_the_world(error: Exception) -> bool:
 def _sentence(error: BaseException | None) -> str | None:
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
     return SENTENCES.get(primary)
+
+
+def one_line(answer: str) -> str:
+    """What an integrity check finds, without its heading and line breaks."""
+    return " ".join(answer.removeprefix("*** in database main ***").split())

@@ -3,9 +3,7 @@
 Before an existing database is changed, a verified copy of it is laid beside it.
 """
 
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -18,6 +16,8 @@ from sqlalchemy import Connection, inspect
 
 from engine.types import DatabaseError
 from inspector.db.connect import BUSY_MS, reading_engine
+from inspector.db.copies import back_up
+from inspector.db.errors import one_line
 
 SHIPPED: Final = str(Path(__file__).with_name("migrations"))
 
@@ -67,11 +67,6 @@ def _tables_to_check(connection: Connection, whole_bytes: int) -> Sequence[str]:
     if sizes[0] * sizes[1] <= whole_bytes:
         return ("1",)
     return [name for name in inspect(connection).get_table_names() if name not in LONG_TABLES]
-
-
-def one_line(answer: str) -> str:
-    """What SQLite finds, without its heading and line breaks."""
-    return " ".join(answer.removeprefix("*** in database main ***").split())
 
 
 def migrate(connection: Connection, path: Path, scripts: str = SHIPPED) -> str | None:
@@ -144,29 +139,6 @@ def _revisions(scripts: str) -> Sequence[str]:
     """Newest first. Read once: each script is a module that Alembic loads anew, twenty for every
     database that is opened."""
     return [script.revision for script in ScriptDirectory(scripts).walk_revisions()]
-
-
-def back_up(path: Path, target: Path) -> None:
-    """Copy a database that may be in use, verified, whole or not at all."""
-    part = target.with_suffix(target.suffix + ".part")
-    part.unlink(missing_ok=True)
-    try:
-        _copy(path, part)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    part.replace(target)
-
-
-def _copy(path: Path, part: Path) -> None:
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as copy:
-        source.backup(copy)
-        (answer,) = copy.execute("PRAGMA quick_check(1)").fetchone()
-    if answer != "ok":
-        raise DatabaseError(
-            f"A copy of the database {path} is damaged ({one_line(answer)}), "
-            "as its source or the disk may be: run 'inspector db check' on it."
-        )
 
 
 def _config(connection: Connection, scripts: str) -> Config:
