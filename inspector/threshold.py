@@ -23,6 +23,7 @@ from inspector.db.ask import ask_session
 from inspector.db.audit import Action, Change
 from inspector.db.chain import Entry
 from inspector.db.changes import Changes
+from inspector.db.say import say
 from inspector.people.roles import Permission
 from inspector.people.session import Session
 
@@ -126,7 +127,7 @@ def threshold(
     with Changes(database) as changes:
         session = ask_session(changes, who)
         entry = change_threshold(changes, session, recipe, product, value, reason)
-    typer.echo(
+    say(
         f"{entry.object}: {entry.new}; was {entry.old} (audit entry {entry.number}). "
         "A station takes it when it is started again."
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from inspector.clock import utc_now
+from inspector.db.say import say
 from inspector.db.verify_cli import verify
 
 db = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -38,16 +39,16 @@ def check(
     since = None if pictures_of_days is None else now - timedelta(days=pictures_of_days)
     findings = room.check(path, since)
     for sentence in findings.sentences:
-        typer.echo(sentence)
+        say(sentence)
     for picture in findings.missing[:MOST_LISTED]:
-        typer.echo(f"The picture {picture} is not on the disk.")
+        say(f"The picture {picture} is not on the disk.")
     if len(findings.missing) > MOST_LISTED:
-        typer.echo(f"… and {len(findings.missing) - MOST_LISTED} more pictures.")
+        say(f"… and {len(findings.missing) - MOST_LISTED} more pictures.")
     if (golden := last_golden_check(path)) is not None:
-        typer.echo(str(golden))
+        say(str(golden))
     if findings:
         raise typer.Exit(1)
-    typer.echo(f"{path}: sound.")
+    say(f"{path}: sound.")
 
 
 @db.command()
@@ -60,7 +61,7 @@ def backup(
     from inspector.db.backup import save
 
     save(path, target, overwrite=overwrite)
-    typer.echo(str(target))
+    say(str(target))
 
 
 @db.command()
@@ -80,7 +81,7 @@ def restore(
     now = utc_now()
     replaced = restore_with_entry(backup, path, now, lambda c: ask_session(c, who), reason)
     kept = "" if replaced is None else f"; what was there is {replaced}"
-    typer.echo(f"{path}: restored{kept}.")
+    say(f"{path}: restored{kept}.")
 
 
 @db.command()
@@ -92,7 +93,7 @@ def upgrade(
     from inspector.db.upgrade import upgrade_file
 
     done = upgrade_url(database) if "://" in database else upgrade_file(Path(database))
-    typer.echo(str(done))
+    say(str(done))
 
 
 @db.command()
@@ -110,11 +111,11 @@ def outbox(
 
     lie_dead = refused(path)
     if retry:
-        typer.echo(_sent_again(path, who, reason) if lie_dead else f"{path}: no row was refused.")
+        say(_sent_again(path, who, reason) if lie_dead else f"{path}: no row was refused.")
         return
-    typer.echo(f"{path}: {pending(path)} rows wait to be sent, {lie_dead} were refused.")
+    say(f"{path}: {pending(path)} rows wait to be sent, {lie_dead} were refused.")
     for letter in dead(path, MOST_LISTED):
-        typer.echo(f"{letter.key} after {letter.attempts} tries: {letter.error}")
+        say(f"{letter.key} after {letter.attempts} tries: {letter.error}")
     if lie_dead:
         raise typer.Exit(1)
 

@@ -22,6 +22,7 @@ SENTENCES: Final = {
     sqlite3.SQLITE_IOERR: "cannot be read or written, its disk fails: check disk and cable",
 }
 """By SQLite's primary result code (https://www.sqlite.org/rescode.html)."""
+NO_TEXT: Final = "Could not decode to UTF-8"
 
 
 @contextmanager
@@ -46,6 +47,8 @@ def of_the_world(error: Exception) -> bool:
 
 def _sentence(error: BaseException | None) -> str | None:
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
+    if isinstance(error, sqlite3.OperationalError) and NO_TEXT in str(error):
+        primary = sqlite3.SQLITE_CORRUPT  # said by Python's module, which gives it no code
     return SENTENCES.get(primary)
 
 

@@ -8,6 +8,7 @@ import typer
 from inspector.db.ask import ask_session
 from inspector.db.changes import Changes
 from inspector.db.review import Opinion, last_word, review_part
+from inspector.db.say import say
 
 
 def review(
@@ -27,4 +28,4 @@ def review(
     last_word(database, inspection)  # before anybody is asked for a password
     with Changes(database) as changes:
         entry = review_part(changes, ask_session(changes, who), inspection, opinion, note)
-    typer.echo(f"{entry.object}: {entry.new}, was {entry.old} (audit entry {entry.number}).")
+    say(f"{entry.object}: {entry.new}, was {entry.old} (audit entry {entry.number}).")

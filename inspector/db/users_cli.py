@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from inspector.db.say import printable, say
 from inspector.people.roles import Role
 
 users = typer.Typer(no_args_is_help=True, help="Manage the people of a station: who may do what.")
@@ -20,15 +21,16 @@ MaybeReason = Annotated[str | None, typer.Option(help="Why; it goes into the aud
 def list_users(database: Database) -> None:
     """List accounts, roles, and who is disabled or locked."""
     from inspector.clock import utc_now
+    from inspector.db.errors import explained
     from inspector.db.people import accounts, is_locked
     from inspector.db.reading import reading
 
     now = utc_now()
-    with reading(database) as engine, engine.connect() as connection:
+    with reading(database) as engine, explained(database), engine.connect() as connection:
         for account in accounts(connection):
             locked = is_locked(account.locked_until, now)
             state = "disabled" if account.disabled else "locked" if locked else "active"
-            typer.echo(f"{account.name}\t{account.role}\t{state}")
+            typer.echo(f"{printable(account.name)}\t{account.role}\t{state}")
 
 
 @users.command()
@@ -55,7 +57,7 @@ def add(
         else:
             session = ask_session(changes, who)
             entry = people.add(changes, session, name, role, ask_new_password(name), reason)
-    typer.echo(f"{entry.object} is {role} (audit entry {entry.number}).")
+    say(f"{entry.object} is {role} (audit entry {entry.number}).")
 
 
 @users.command("role")
@@ -73,7 +75,7 @@ def set_role(
 
     with Changes(database) as changes:
         entry = people.set_role(changes, ask_session(changes, who), name, role, reason)
-    typer.echo(f"{entry.object} is {entry.new}, was {entry.old} (audit entry {entry.number}).")
+    say(f"{entry.object} is {entry.new}, was {entry.old} (audit entry {entry.number}).")
 
 
 @users.command()
@@ -92,7 +94,7 @@ def disable(
     with Changes(database) as changes:
         session = ask_session(changes, who)
         entry = people.set_disabled(changes, session, name, not undo, reason)
-    typer.echo(f"{entry.object} is {entry.new} (audit entry {entry.number}).")
+    say(f"{entry.object} is {entry.new} (audit entry {entry.number}).")
 
 
 @users.command("password")
@@ -108,4 +110,4 @@ def set_password(
     with Changes(database) as changes:
         session = ask_session(changes, who)
         entry = people.set_password(changes, session, name, ask_new_password(name), reason)
-    typer.echo(f"{entry.object} has another password (audit entry {entry.number}).")
+    say(f"{entry.object} has another password (audit entry {entry.number}).")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from inspector.db.chain import GENESIS
+from inspector.db.say import printable, say
 
 trail = typer.Typer(no_args_is_help=True, help="Look at the audit trail.")
 
@@ -44,9 +45,9 @@ def verify(
     if check.unguarded:
         wrong.append(f"triggers that guard it are gone: {', '.join(check.unguarded)}")
     if wrong:
-        typer.echo(f"The audit trail of {path} is not as it was written: {'; '.join(wrong)}.")
+        say(f"The audit trail of {path} is not as it was written: {'; '.join(wrong)}.")
         raise typer.Exit(1)
-    typer.echo(f"The audit trail of {path} is whole: {walk.count} entries, head {walk.head}")
+    say(f"The audit trail of {path} is whole: {walk.count} entries, head {walk.head}")
 
 
 @trail.command()
@@ -68,13 +69,8 @@ def audit(
     table = Table("No.", "When (UTC)", "Who", "Role", "What", "Object", "Old", "New", "Why")
     for entry in read_trail(path, about=about, who=who, limit=limit):
         values = (
-            *(str(entry.number), entry.at[:19].replace("T", " "), entry.who, entry.role),
+            *(entry.number, str(entry.at)[:19].replace("T", " "), entry.who, entry.role),
             *(entry.action, entry.object, entry.old, entry.new, entry.reason),
         )
-        table.add_row(*(Text(_shown(value or "")) for value in values))
+        table.add_row(*(Text("" if each is None else printable(each)) for each in values))
     Console().print(table)
-
-
-def _shown(value: str) -> str:
-    """What an edited database may hold is not to move the terminal's cursor."""
-    return "".join(letter if letter.isprintable() else "�" for letter in value)
