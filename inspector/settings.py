@@ -1,6 +1,7 @@
 """One station's settings: a TOML file, frozen once read, in which an unknown key is an error."""
 
 import hashlib
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -35,7 +36,7 @@ def _code_pattern(pattern: str) -> str:
         return pattern
     try:
         names = re.compile(pattern).groupindex.keys()
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"not a regular expression: {error}") from error
     if not names or not names <= {"part", "lot", "serial"}:
         raise ValueError("its named groups are to be of part, lot and serial")
@@ -330,5 +331,10 @@ def _placed_site(site: SiteSettings, here: Path) -> SiteSettings:
 
 
 def settings_sha256(settings: StationSettings) -> str:
-    """The fingerprint that a run's row carries: equal settings, equal fingerprint."""
-    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+    """The fingerprint that a run's row carries: equal settings, equal fingerprint.
+
+    A path may be bytes that are no UTF-8; Pydantic's own JSON takes none of those.
+    """
+    said = settings.model_dump()
+    text = json.dumps(said, default=str, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

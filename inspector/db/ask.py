@@ -6,6 +6,7 @@ import sys
 from engine.types import AccessError, InputError
 from inspector.db.changes import Changes
 from inspector.db.people import accounts, log_in
+from inspector.db.say import printable
 from inspector.people.session import Session
 
 
@@ -44,9 +45,22 @@ def ask_new_password(name: str) -> str:
 
 
 def _ask(prompt: str, *, hidden: bool) -> str:
+    try:
+        line = _line(printable(prompt), hidden=hidden)
+        line.encode()  # where the locale is C, other bytes come as lone surrogates
+    except UnicodeError:  # not shown with it: it holds what was given
+        raise InputError(f"What was given for {_what(prompt)} is no UTF-8: type it.") from None
+    return line
+
+
+def _line(prompt: str, *, hidden: bool) -> str:
     if sys.stdin.isatty():
         return getpass.getpass(prompt) if hidden else input(prompt)
     line = sys.stdin.readline()
     if not line:
-        raise InputError(f"Nothing was given for {prompt.rstrip(': ')!r}: give one line on stdin.")
+        raise InputError(f"Nothing was given for {_what(prompt)}: give one line on stdin.")
     return line.rstrip("\r\n")
+
+
+def _what(prompt: str) -> str:
+    return repr(prompt.rstrip(": "))

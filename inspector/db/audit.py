@@ -22,6 +22,7 @@ from inspector.db.people_tables import AuditRow
 from inspector.db.reading import reading
 from inspector.db.standing import Standing, fingerprint_of, noted, strangers
 from inspector.people.roles import Person
+from inspector.texts import storable
 
 LONGEST: Final = 1000
 """Characters of one field of an entry."""
@@ -145,9 +146,9 @@ def read_trail(
     """The last ``limit`` entries, newest first: of objects that contain ``about``, by ``who``."""
     query = select(AuditRow.__table__).order_by(AuditRow.number.desc()).limit(limit)
     if about is not None:
-        query = query.where(AuditRow.object.contains(about, autoescape=True))
+        query = query.where(AuditRow.object.contains(storable(about), autoescape=True))
     if who is not None:
-        query = query.where(AuditRow.who == who)
+        query = query.where(AuditRow.who == storable(who))
     with _opened(path) as connection:
         return tuple(_entry(row) for row in connection.execute(query))
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from sqlalchemy import create_engine
 
 from engine.types import DatabaseError, InputError
-from inspector.db.copies import back_up, files_of, remove
 from inspector.db.errors import explained, one_line
+from inspector.db.files import back_up, files_of, is_there, looked_for, remove
 from inspector.db.migrate import before_migration, find_revision, newest_revision
 from inspector.db.upgrade import upgrade_file
 
@@ -22,10 +22,14 @@ def save(path: Path, target: Path, *, overwrite: bool = False) -> None:
     :class:`DatabaseError` where source, copy or disk is unsound.
     """
     _require_database(path)
-    if target.exists() and (target.samefile(path) or not overwrite):
-        raise InputError(f"There is a file at {target} already: name another, or use --overwrite.")
-    if not target.parent.is_dir():
-        raise InputError(f"There is no folder {target.parent}: make it first.")
+    with looked_for(target):
+        if target.is_dir():
+            raise InputError(f"{target} is a folder: name a file in it.")
+        if target.exists() and (target.samefile(path) or not overwrite):
+            raise InputError(
+                f"There is a file at {target} already: name another, or use --overwrite."
+            )
+        _require_folder(target)
     with explained(path):
         back_up(path, target)
 
@@ -41,10 +45,10 @@ def restore(
     open it; that gap is milliseconds and nothing portable closes it.
     """
     _require_database(backup)
-    if path.exists() and path.samefile(backup):
-        raise InputError(f"{backup} is the database itself: name its backup.")
-    if not path.parent.is_dir():
-        raise InputError(f"There is no folder {path.parent}: make it first.")
+    with looked_for(path):
+        if path.exists() and path.samefile(backup):
+            raise InputError(f"{backup} is the database itself: name its backup.")
+        _require_folder(path)
     part = path.with_name(f"{path.name}.restored")
     with explained(backup):
         back_up(backup, part)  # our own copy: nobody changes it between the look and the use
@@ -60,8 +64,13 @@ def restore(
 
 
 def _require_database(path: Path) -> None:
-    if not path.is_file():
+    if not is_there(path):
         raise InputError(f"There is no database at {path}: name the file.")
+
+
+def _require_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise InputError(f"There is no folder {path.parent}: make it first.")
 
 
 def _require_ours(part: Path, backup: Path) -> None:
@@ -90,12 +99,12 @@ def _put(part: Path, path: Path, now: datetime) -> Path | None:
     """The copy in the place of a database, which is moved aside; where one of both cannot be done,
     all is as it was."""
     aside = path.with_name(f"{path.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
-    if any(each.exists() for each in files_of(aside)):
-        raise InputError(f"There is a file at {aside} already: try again in a second.")
-    is_replaced = path.exists()
-    if is_replaced:
-        _require_alone(path)
     try:
+        if any(each.exists() for each in files_of(aside)):
+            raise InputError(f"There is a file at {aside} already: try again in a second.")
+        is_replaced = path.exists()
+        if is_replaced:
+            _require_alone(path)
         with ExitStack() as undone:
             for old, new in zip(files_of(path), files_of(aside), strict=True):
                 if old.exists():

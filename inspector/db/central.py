@@ -149,7 +149,7 @@ def engine_of(url: URL) -> Engine:
     try:
         return create_engine(url, connect_args=dict(PATIENCE), pool_pre_ping=True)
     except (exc.ArgumentError, ValueError) as error:
-        raise InputError(f"The URL {shown(url)} is not usable ({error}): mend its query.") from error
+        raise InputError(f"The URL {shown(url)} is not usable: {error}.") from error
 
 
 def shown(url: URL) -> str:

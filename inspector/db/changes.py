@@ -13,12 +13,13 @@ from typing import Self
 
 from sqlalchemy import Connection, select
 
-from engine.types import AccessError
+from engine.types import AccessError, DatabaseError
 from inspector.clock import utc_now
 from inspector.db.audit import AuditLog, Change
 from inspector.db.chain import Entry
 from inspector.db.connect import BUSY_MS, writing_engine
 from inspector.db.errors import explained
+from inspector.db.files import is_there
 from inspector.db.log import writing
 from inspector.db.migrate import check_revision
 from inspector.db.people_tables import UserRow
@@ -28,7 +29,7 @@ from inspector.people.session import Session
 
 
 class Changes:
-    """A database opened for what people change; it is made where there is none.
+    """A database opened for what people change; with ``create`` it is made where there is none.
 
     ``clock`` gives UTC. Use it on one thread. What is wrong with the file is a
     :class:`engine.types.DatabaseError`; an older schema is one, too: the station migrates, once.
@@ -38,20 +39,21 @@ class Changes:
         self,
         path: Path,
         *,
+        create: bool = False,
         clock: Callable[[], datetime] = utc_now,
         busy_ms: int = BUSY_MS,
     ) -> None:
         self.path = path
         self.clock = clock
+        self._create = create
         self._busy_ms = busy_ms
         self._turns = Turns(path, busy_ms)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack, explained(self.path):
-            if not self.path.is_file():
-                with writing(self.path, self._busy_ms):
-                    pass
+            if not is_there(self.path):
+                self._make_file()
             engine = writing_engine(self.path, busy_ms=self._busy_ms)
             stack.callback(engine.dispose)
             self._connection = stack.enter_context(engine.connect())
@@ -68,6 +70,12 @@ class Changes:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    def _make_file(self) -> None:
+        if not self._create:
+            raise DatabaseError(f"There is no database at {self.path}: name the station's.")
+        with writing(self.path, self._busy_ms):
+            pass
 
     def make(
         self,

@@ -25,7 +25,7 @@ def check(
     path: Database,
     pictures_of_days: Annotated[
         int | None,
-        typer.Option(min=0, help="Look for pictures of so many days only."),
+        typer.Option(min=0, max=36_500, help="Look for pictures of so many days only."),
     ] = None,
 ) -> None:
     """Read the whole database: damage, gaps, missing pictures; exit code 1 if any.

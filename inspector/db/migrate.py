@@ -16,8 +16,8 @@ from sqlalchemy import Connection, inspect
 
 from engine.types import DatabaseError
 from inspector.db.connect import BUSY_MS, reading_engine
-from inspector.db.copies import back_up
 from inspector.db.errors import one_line
+from inspector.db.files import back_up
 
 SHIPPED: Final = str(Path(__file__).with_name("migrations"))
 

@@ -11,12 +11,13 @@ from inspector.db.reading import reading
 from inspector.db.tables import DefectRow, InspectionRow, RecipeVersionRow, RunRow
 from inspector.pipeline.inspection import Reason, Region, Verdict
 from inspector.pipeline.replay import Recorded
+from inspector.texts import storable
 
 
 def read_recorded(path: Path, inspection_id: str) -> Recorded:
     """The record of one part; :class:`InputError` where there is none of that id."""
     with reading(path) as engine, explained(path), Session(engine) as session:
-        row = session.get(InspectionRow, inspection_id)
+        row = session.get(InspectionRow, storable(inspection_id))
         if row is None:
             raise InputError(f"The database {path} has no inspection {inspection_id}.")
         run = session.get_one(RunRow, row.run_id)

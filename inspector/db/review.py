@@ -27,6 +27,7 @@ from inspector.people.roles import Permission
 from inspector.people.session import Session
 from inspector.pipeline.ids import uuid7_ids
 from inspector.pipeline.kept import Tier, kept_as_ng, tier_of
+from inspector.texts import storable
 
 
 class Opinion(StrEnum):
@@ -88,7 +89,7 @@ def review_part(
 
 def _last_word(connection: Connection, path: Path, inspection_id: str) -> Word:
     part, said = InspectionRow, ReviewRow
-    wanted = select(part.verdict, part.picture).where(part.id == inspection_id)
+    wanted = select(part.verdict, part.picture).where(part.id == storable(inspection_id))
     found = connection.execute(wanted).first()
     if found is None:
         raise InputError(f"The database {path} has no inspection {inspection_id!r}.")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.types import InputError
 from inspector.db.errors import explained
+from inspector.db.files import is_there
 from inspector.db.migrate import before_migration, look, newest_revision
 from inspector.db.writer import writing
 from inspector.lock import alone_in
@@ -30,7 +31,7 @@ def upgrade_file(path: Path) -> Upgraded:
     """Migrate a station's file; :class:`InputError` where there is none, which is a misspelt path:
     a station makes its own. :class:`inspector.lock.TakenError` where a station runs in its folder,
     unless there is nothing to migrate."""
-    if not path.is_file():
+    if not is_there(path):
         raise InputError(f"There is no database at {path}: name the file.")
     with explained(path):
         found = look(path)

@@ -47,7 +47,7 @@ def add(
     from inspector.db.ask import ask_new_password, ask_session
     from inspector.db.changes import Changes
 
-    with Changes(database) as changes:
+    with Changes(database, create=True) as changes:
         with changes.transaction() as connection:
             first = not people.accounts(connection)
         if first and role is not Role.ADMINISTRATOR:

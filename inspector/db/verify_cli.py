@@ -57,7 +57,7 @@ def audit(
         str | None, typer.Option("--object", help="Only objects with this in their name.")
     ] = None,
     who: Annotated[str | None, typer.Option("--who", help="Only this person's.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many, the newest.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="So many, the newest.")] = 50,
 ) -> None:
     """Print the audit trail, newest first. It is not checked: 'db verify' does that."""
     from rich.console import Console

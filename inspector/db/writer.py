@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, exc, insert
 
+from engine.types import DatabaseError
 from inspector.db.connect import BUSY_MS, foreign_keys_off, writing_engine
 from inspector.db.errors import explained, of_the_world
 from inspector.db.migrate import look, migrate, newest_revision
@@ -130,7 +131,12 @@ def writing(path: Path, busy_ms: int = BUSY_MS) -> Iterator[Connection]:
 
     The write lock is taken only where there is something to make or to migrate.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseError(
+            f"There can be no database at {path} ({error.strerror}): name another folder."
+        ) from error
     engine = writing_engine(path, busy_ms=busy_ms)
     try:
         with engine.connect() as connection:

@@ -39,6 +39,10 @@ def hash_password(password: str, name: str = "") -> str:
     ``name`` is the account's, which its password may not be made of.
     """
     text = _normal(password)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError("This password has letters that are none: type it anew.") from None
     if not LEAST <= len(text) <= MOST:
         raise InputError(
             f"A password has {LEAST} to {MOST} characters, this one has {len(text)}: "
@@ -56,7 +60,7 @@ def is_password(stored: str | None, password: str) -> bool:
     """Whether it is the password of this hash; None, for nobody's, takes as long and says no."""
     try:
         hasher().verify(stored or NOBODY, _normal(password)[: MOST + 1])
-    except (VerificationError, InvalidHashError):
+    except (VerificationError, InvalidHashError, UnicodeEncodeError):  # lone surrogates in either
         return False
     return stored is not None
 

@@ -47,7 +47,7 @@ class Clock:
 
 def make_people(path: Path) -> Path:
     """A database in which ada is administrator, emil engineer, olga operator."""
-    with Changes(path) as changes:
+    with Changes(path, create=True) as changes:
         add_first(changes, "ada", PASSWORDS["ada"])
         ada = logged_in(changes, "ada")
         for name, role in ROLES.items():

@@ -1,12 +1,13 @@
 """What lies beside a copy from before, and what comes of a restore that the disk stops half-way."""
 
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from engine.types import InputError
+from engine.types import DatabaseError, InputError
 from inspector.db.backup import restore, save
 from inspector.db.check import check
 from inspector.db.history import History
@@ -99,22 +100,59 @@ def held(name: str, method: Callable[..., Path]) -> Callable[..., Path]:
     return move
 
 
-@pytest.mark.parametrize(
-    ("name", "method"),
-    [("station.sqlite.restored", "replace"), ("station.sqlite-wal", "rename")],
-)
-def test_where_the_copy_cannot_take_its_place_all_stays(
-    path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch, name: str, method: str
+REFUSED = r"cannot be replaced \(Permission denied\)"
+
+
+def test_where_the_copy_cannot_take_its_place_the_database_stays(
+    path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A damaged database, so that its log is moved with it."""
-    path.write_bytes(b"\x5a" * 8192)
-    path.with_name("station.sqlite-wal").write_bytes(b"log")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", held("station.sqlite.restored", Path.replace))
+        with pytest.raises(InputError, match=REFUSED):
+            restore(backup, path, NOON)
+
+    assert list(files(path.parent)) == [path.name]
+    assert count(path) == 4
+    assert restore(backup, path, NOON) == path.with_name("station.sqlite.replaced-20261121T120000Z")
+    assert count(path) == 3
+
+
+def test_where_something_cannot_be_moved_aside_all_stays(
+    path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a database that was lost, the log stands first in line."""
+    path.unlink()
+    for end in ("-wal", "-journal"):
+        path.with_name(f"{path.name}{end}").write_text(end)
     before = files(path.parent)
     with monkeypatch.context() as patch:
-        patch.setattr(Path, method, held(name, getattr(Path, method)))
-        with pytest.raises(InputError, match=r"cannot be replaced \(Permission denied\)"):
+        patch.setattr(Path, "rename", held("station.sqlite-journal", Path.rename))
+        with pytest.raises(InputError, match=REFUSED):
             restore(backup, path, NOON)
 
     assert files(path.parent) == before
-    assert restore(backup, path, NOON) == path.with_name("station.sqlite.replaced-20261121T120000Z")
+    assert restore(backup, path, NOON) is None
     assert count(path) == 3
+
+
+def test_a_full_disk_is_that_of_the_copy(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's own answer, by a bound on the file's pages in the place of a disk's."""
+    connect = sqlite3.connect
+
+    def on_a_full_disk(file: Path | str, *more: object, **options: object) -> sqlite3.Connection:
+        connection = connect(file, *more, **options)  # type: ignore[call-overload]
+        if str(file).endswith(".part"):
+            connection.execute("PRAGMA max_page_count = 4")
+        return connection
+
+    target = tmp_path / "copies" / "copy.sqlite"
+    target.parent.mkdir()
+    monkeypatch.setattr(sqlite3, "connect", on_a_full_disk)
+    with pytest.raises(DatabaseError, match="cannot grow, its disk is full") as refused:
+        save(path, target)
+
+    assert str(target) in str(refused.value)
+    assert str(path) not in str(refused.value)
+    assert files(target.parent) == {}

@@ -212,7 +212,7 @@ def test_many_guesses_at_once_are_five_guesses(
 
 def test_the_first_account_needs_nobody_and_the_next_one_does(tmp_path: Path) -> None:
     path = tmp_path / "new" / "station.sqlite"
-    with Changes(path) as changes:
+    with Changes(path, create=True) as changes:
         people.add_first(changes, "Ada", PASSWORDS["ada"])
         with pytest.raises(AccessError, match="an administrator has to log in"):
             people.add_first(changes, "eve", PASSWORDS["emil"])

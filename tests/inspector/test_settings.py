@@ -1,3 +1,4 @@
+import hashlib
 import sys
 from pathlib import Path
 
@@ -123,6 +124,12 @@ def test_absolute_paths_stay(tmp_path: Path) -> None:
         (GOOD + "keep_ok_days = 0", r"pictures\.keep_ok_days: Input should be greater"),
         (GOOD + 'format = "tiff"', r"pictures\.format: Input should be 'png' or 'jpeg'"),
         (GOOD + '[part]\npattern = "("', r"part\.pattern: .*not a regular expression"),
+        pytest.param(
+            GOOD + f"[part]\npattern = '{'(' * 5000}'",
+            r"part\.pattern: .*not a regular",
+            id="too deep",
+        ),
+        (GOOD + "[part]\npattern = '(?P<lot>a{4294967295})'", r"part\.pattern: .*not a regular"),
         (GOOD + "[part]\npattern = '(?P<who>.*)'", r"part\.pattern: .*part, lot and serial"),
         (GOOD + "[part]\npattern = '.*'", r"part\.pattern: .*part, lot and serial"),
         (GOOD + "[part]\nregion = [0, 0, 10, 0]", r"part\.region\.3: Input should be greater"),
@@ -154,6 +161,18 @@ def test_equal_settings_have_equal_fingerprints_and_others_do_not() -> None:
 
     assert settings_sha256(settings) == settings_sha256(twin)
     assert settings_sha256(settings) != settings_sha256(settings.model_copy(update={"threads": 2}))
+
+
+def test_a_folder_whose_name_is_no_text_has_a_fingerprint_and_others_keep_theirs(
+    tmp_path: Path,
+) -> None:
+    settings = read_settings(write(tmp_path, GOOD))
+    odd = settings.model_copy(update={"out": Path("/mnt/Ger\udce4t"), "trusted_keys": (Path("k"),)})
+    others = settings.model_copy(update={"out": Path("/mnt/Gerät")})
+
+    assert len({settings_sha256(each) for each in (settings, odd, others)}) == 3
+    by_pydantic = others.model_dump_json().encode()
+    assert settings_sha256(others) == hashlib.sha256(by_pydantic).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def opened(qtbot: QtBot, path: Path) -> Iterator[Opened]:
 
 
 def test_a_station_without_accounts_asks_nobody(qtbot: QtBot, tmp_path: Path) -> None:
-    with Changes(tmp_path / "inspector.db"):
+    with Changes(tmp_path / "inspector.db", create=True):
         pass
     with opened(qtbot, tmp_path / "inspector.db") as at:
         qtbot.wait(100)
@@ -294,7 +294,7 @@ def test_an_account_that_changes_is_signed_out(
 
 def test_the_first_account_makes_the_window_ask(qtbot: QtBot, tmp_path: Path) -> None:
     path = tmp_path / "inspector.db"
-    with Changes(path):
+    with Changes(path, create=True):
         pass
     with opened(qtbot, path) as at, cheap_hashes():
         assert not at.window.bar.who.isVisible()

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from engine.types import InputError
 from inspector.cli import app
 from inspector.db.audit import read_trail
-from tests.inspector.people_parts import PASSWORDS, make_people
+from inspector.people.passwords import hash_password, is_password
+from tests.inspector.people_parts import PASSWORDS, cheap_hashes, make_people
 
 
 @pytest.fixture
@@ -98,3 +100,14 @@ def test_a_lock_is_listed_while_it_holds_and_no_longer_than_any_can(path: Path) 
                 [f"{until:%Y-%m-%d %H:%M:%S.%f}"],
             )
         assert f"emil\tengineer\t{state}\n" in users(path, "list").stdout
+
+
+def test_a_password_of_other_bytes_is_nobodys() -> None:
+    """As a terminal in the locale C hands them over."""
+    odd = b"seven gr\xfcn bicycles".decode("utf-8", "surrogateescape")
+    with pytest.raises(InputError, match="type it anew"):
+        hash_password(odd)
+    with cheap_hashes():
+        assert not is_password(hash_password("seven green bicycles"), odd)
+        assert not is_password("$argon2id$ä", "seven green bicycles")
+        assert not is_password(None, odd)
