@@ -103,7 +103,7 @@ def test_what_a_site_may_be(url: str) -> None:
         ("postgresql://server:54x2/inspections", "The port in a database's URL is a number"),
         ("postgresql://127.0.0.1:1/inspections?sslmod=require", "sslmod"),
         ("postgresql:///inspections?host=a:1&host=b:2&port=3", "is not usable"),
-        ("postgresql:///inspections?host=a:1:2&host=b", "is not usable"),
+        ("postgresql:///inspections?host=a:1:2&host=b:3:4", "is not usable"),
     ],
 )
 def test_a_slip_in_the_url_is_said_and_ends_no_run(tmp_path: Path, url: str, told: str) -> None:
