@@ -1,6 +1,8 @@
 """What a station could not send waits, and lands once when the site's database is there."""
 
+import os
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -58,6 +60,19 @@ def test_a_station_with_a_site_sends_each_record(tmp_path: Path) -> None:
     # what the last run did not get to send is sent by the next
     assert arrived(site) + pending(session.database) == 8
     assert arrived(site) >= 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are Unicode")
+def test_a_station_below_a_folder_whose_name_is_no_text_runs_and_sends(tmp_path: Path) -> None:
+    (folder := tmp_path / os.fsdecode(b"Ger\xe4t")).mkdir()
+    (site := folder / "site.sqlite").touch()
+    upgrade_url(f"sqlite:///{site}")
+    settings = make_station(folder, "sim:disc?parts=4&size=64", site={"url": f"sqlite:///{site}"})
+    session, control = StationSession(settings), Control()
+    control.start()
+    session.run(control, NoScreen())
+
+    assert arrived(site) + pending(session.database) == 4
 
 
 @pytest.mark.parametrize(
