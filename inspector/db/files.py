@@ -14,9 +14,10 @@ from typing import Final
 from engine.files import unwritable
 from engine.types import DatabaseError
 from inspector.db.errors import explained, one_line
+from inspector.db.turns import BESIDE_IT
 
-BESIDE: Final = ("", "-wal", "-shm", "-journal")
-"""What belongs to a database that was not closed in peace."""
+BESIDE: Final = ("", "-wal", "-shm", "-journal", BESIDE_IT)
+"""What belongs to a database that was not closed in peace, and what its writers take turns by."""
 
 OF_THE_COPY: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
