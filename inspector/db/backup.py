@@ -112,6 +112,7 @@ def _put(part: Path, path: Path, now: datetime) -> Path | None:
                     undone.callback(new.rename, old)
             part.replace(path)
             undone.pop_all()
+            remove(part)  # what lay beside it
     except OSError as error:
         raise InputError(
             f"The database {path} cannot be replaced ({error.strerror}): close what holds it open."

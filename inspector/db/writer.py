@@ -39,7 +39,6 @@ class Writer:
     def __init__(self, path: Path, *, busy_ms: int = BUSY_MS) -> None:
         self._path = path
         self._busy_ms = busy_ms
-        self._turns = Turns(path, busy_ms)
         self._events: deque[dict[str, Any]] = deque()  # from any thread to the writer's
         self._riding: list[dict[str, Any]] = []  # the writer's own, like the connection
         self._left_out: list[Exception] = []  # why, an event each
@@ -90,6 +89,7 @@ class Writer:
     def _open(self) -> None:
         with ExitStack() as stack, explained(self._path):
             self._connection = stack.enter_context(writing(self._path, self._busy_ms))
+            self._turns = Turns(self._path, self._busy_ms)
             self._connected = stack.pop_all()
 
     def _close(self) -> None:

@@ -64,7 +64,7 @@ class Handshake:
         self._plc = PlcSignals(trigger=True, ack=True)  # an edge needs a low level seen before
         self._shown = NO_RESULT
         self._waiting: list[Result] = []
-        self._inspecting = self._doubt = False
+        self._inspecting = self._was_ready = self._doubt = False
         self._number, self._taken = 0, PlcSignals()  # of the newest edge
         self._since, self._beaten = 0.0, float("-inf")
         self._counts = LineCounts()
@@ -100,6 +100,7 @@ class Handshake:
             trigger = self._edge(plc, ready, now)
         self._go_idle(plc)
         self.outputs = self._say(signs, ready, now, link=link, hung=hung)
+        self._was_ready |= self.outputs.trigger_ready
         return Step(self.outputs, trigger)
 
     def _take(self, results: Sequence[Result]) -> None:
@@ -123,9 +124,10 @@ class Handshake:
     def _spoil(self, *, inspecting: bool) -> None:
         """Whatever answer is open becomes Error, and stays so: the PLC may have acted without.
 
-        Of a part that hardware triggered nobody knows here whether it is under way.
+        Of a part that hardware triggered nobody knows here whether it is under way, once
+        TriggerReady has been said.
         """
-        self._doubt |= inspecting and not self._rules.triggers
+        self._doubt |= inspecting and self._was_ready and not self._rules.triggers
         if self._waiting:
             self._present(_unanswered(self._waiting[-1].number))
             self._waiting = []

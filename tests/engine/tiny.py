@@ -41,9 +41,10 @@ def make_tiny_bundle(
     return folder
 
 
-def tiny_graphs(products: int = 2, size: int = 64) -> dict[str, onnx.ModelProto]:
-    """The graphs of the tiny bundle."""
-    return {"trunk": _trunk(products, size), "step": _step(size), "head": _head(size)}
+def tiny_graphs(products: int = 2, size: int = 64, shrink: int = 2) -> dict[str, onnx.ModelProto]:
+    """The graphs of the tiny bundle, with maps of a ``shrink``-th of the picture's side."""
+    side = size // shrink
+    return {"trunk": _trunk(products, size, shrink), "step": _step(side), "head": _head(side)}
 
 
 def tiny_manifest(products: Sequence[str] = ("disc", "label"), size: int = 64) -> Manifest:
@@ -94,7 +95,7 @@ def _prompts(products: Sequence[str]) -> PromptTable:
     return PromptTable(words, rng.normal(size=(len(products), 2, 4)).astype(np.float32))
 
 
-def _trunk(products: int, size: int) -> onnx.ModelProto:
+def _trunk(products: int, size: int, shrink: int) -> onnx.ModelProto:
     rng = np.random.default_rng(1)
     film = rng.normal(0, 0.3, (products, STEPS, 2 * CHANNELS)).astype(np.float32)
     constants: dict[str, ArrayLike] = {
@@ -103,13 +104,14 @@ def _trunk(products: int, size: int) -> onnx.ModelProto:
         "doubt": np.float32(4),
         "films": film,
     }
-    half, quarter = size // 2, size // 4
+    side = size // shrink
+    pooled = {"kernel_shape": [shrink, shrink], "strides": [shrink, shrink]}
     return _model(
         [
             _node("Cast", ["image"], ["levels"], to=F32),
             _node("Div", ["levels", "grain"], ["rgb"]),
             _node("Transpose", ["rgb"], ["planes"], perm=[0, 3, 1, 2]),
-            _node("AveragePool", ["planes"], ["small"], kernel_shape=[2, 2], strides=[2, 2]),
+            _node("AveragePool", ["planes"], ["small"], **pooled),
             _node("ReduceMean", ["small", "axis_channel"], ["grey"], keepdims=1),
             _node("ReduceMean", ["grey", "axes_picture"], ["mean"], keepdims=1),
             _node("Sub", ["grey", "mean"], ["difference"]),
@@ -122,20 +124,19 @@ def _trunk(products: int, size: int) -> onnx.ModelProto:
         ],
         [("image", U8, ["B", size, size, 3]), ("product", I64, ["B"])],
         [
-            ("coarse", F32, ["B", 1, half, half]),
-            ("condition", F32, ["B", 2, half, half]),
+            ("coarse", F32, ["B", 1, side, side]),
+            ("condition", F32, ["B", 2, side, side]),
             ("film", F32, ["B", STEPS, 2 * CHANNELS]),
-            ("distance", F32, ["B", 1, quarter, quarter]),
+            ("distance", F32, ["B", 1, side // 2, side // 2]),
         ],
         constants
         | {"axis_channel": np.array([1], np.int64), "axes_picture": np.array([2, 3], np.int64)},
     )
 
 
-def _step(size: int) -> onnx.ModelProto:
+def _step(side: int) -> onnx.ModelProto:
     rng = np.random.default_rng(2)
     shape_in, shape_out = (CHANNELS, 4, 3, 3), (1, CHANNELS, 3, 3)
-    half = size // 2
     return _model(
         [
             _node("Concat", ["x", "coarse", "condition"], ["seen"], axis=1),
@@ -155,13 +156,13 @@ def _step(size: int) -> onnx.ModelProto:
             _node("Add", ["clean", "kept"], ["x_next"]),
         ],
         [
-            ("x", F32, ["B", 1, half, half]),
-            ("coarse", F32, ["B", 1, half, half]),
-            ("condition", F32, ["B", 2, half, half]),
+            ("x", F32, ["B", 1, side, side]),
+            ("coarse", F32, ["B", 1, side, side]),
+            ("condition", F32, ["B", 2, side, side]),
             ("film", F32, ["B", 2 * CHANNELS]),
             ("keep", F32, [1]),
         ],
-        [("x_next", F32, ["B", 1, half, half]), ("logits", F32, ["B", 1, half, half])],
+        [("x_next", F32, ["B", 1, side, side]), ("logits", F32, ["B", 1, side, side])],
         {
             "w_in": rng.normal(0, 0.2, shape_in).astype(np.float32),
             "w_out": rng.normal(0, 0.02, shape_out).astype(np.float32),
@@ -172,8 +173,7 @@ def _step(size: int) -> onnx.ModelProto:
     )
 
 
-def _head(size: int) -> onnx.ModelProto:
-    half = size // 2
+def _head(side: int) -> onnx.ModelProto:
     return _model(
         [
             _node("Resize", ["distance", "", "twice"], ["far"], mode="linear"),
@@ -184,11 +184,11 @@ def _head(size: int) -> onnx.ModelProto:
             _node("ReduceMax", ["map", "axes_picture"], ["score"], keepdims=0),
         ],
         [
-            ("logits", F32, ["B", 1, half, half]),
-            ("distance", F32, ["B", 1, half // 2, half // 2]),
+            ("logits", F32, ["B", 1, side, side]),
+            ("distance", F32, ["B", 1, side // 2, side // 2]),
             ("product", I64, ["B"]),
         ],
-        [("map", F32, ["B", half, half]), ("score", F32, ["B"])],
+        [("map", F32, ["B", side, side]), ("score", F32, ["B"])],
         {
             "twice": np.array([1, 1, 2, 2], np.float32),
             "weights": np.linspace(1, 2, 64, dtype=np.float32).reshape(64, 1, 1, 1),

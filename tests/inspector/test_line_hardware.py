@@ -67,8 +67,9 @@ def test_a_part_that_was_under_way_in_doubt_is_no_ok(doubt: dict[str, object]) -
     assert bits(line.step(ok(2), ack=False)) == "trigger_ready result_ready ok"
 
 
-def test_a_link_that_comes_up_before_anything_is_inspected_spoils_nothing() -> None:
-    line = Line(Rules(triggers=False), signs=StationSigns(), link=False)
+@pytest.mark.parametrize("signs", [StationSigns(), WELL], ids=["waiting", "inspecting"])
+def test_a_link_that_comes_up_before_a_part_was_welcome_spoils_nothing(signs: StationSigns) -> None:
+    line = Line(Rules(triggers=False), signs=signs, link=False)
     line.link = True
     line.step()
     line.signs = WELL

@@ -41,7 +41,7 @@ def test_an_index_names_a_product() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (MODBUS + "hots = 1", r"modbus\.hots: Extra inputs"),
+        (MODBUS + "hots = 1", r"modbus\.hots: there is no such key"),
         (MODBUS.replace("server", "slave"), r"modbus\.role"),
         (MODBUS.replace('host = "0.0.0.0"', ""), r"modbus\.host: Field required"),
         (MODBUS + "port = 65536", r"modbus\.port"),
@@ -50,7 +50,7 @@ def test_an_index_names_a_product() -> None:
         (MODBUS + "poll_ms = 0", r"modbus\.poll_ms"),
         (MODBUS + "base = 65500", r"modbus\.base"),
         (MODBUS + 'products = [""]', r"modbus\.products"),
-        (MQTT + 'password = "correct horse"', r"mqtt\.password: Extra inputs"),
+        (MQTT + 'password = "correct horse"', r"mqtt\.password: there is no such key"),
         (MQTT + 'password_env = "P"', "a password needs a username"),
         (MQTT + 'username = "u"\npassword_env = "P"\npassword_file = "f"', "name one"),
         (MQTT + 'cert = "c"', "cert and key go together"),
