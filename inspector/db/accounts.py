@@ -47,6 +47,6 @@ class Accounts:
             return accounts(connection)
 
     def log_in(self, name: str, password: str) -> Person:
-        """As :func:`inspector.db.people.log_in`: it takes argon2's fifth of a second, or more."""
+        """As :func:`inspector.db.people.log_in`: it takes argon2's tenth of a second, or more."""
         with Changes(self._path, clock=self._clock, busy_ms=self._busy_ms) as changes:
             return log_in(changes, name, password)

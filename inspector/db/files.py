@@ -16,8 +16,8 @@ from engine.types import DatabaseError
 from inspector.db.errors import explained, one_line
 from inspector.db.turns import BESIDE_IT
 
-BESIDE: Final = ("", "-wal", "-shm", "-journal", BESIDE_IT)
-"""What belongs to a database that was not closed in peace, and what its writers take turns by."""
+BESIDE: Final = ("", "-wal", "-shm", "-journal")
+"""What belongs to a database that was not closed in peace."""
 
 OF_THE_COPY: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
@@ -32,7 +32,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 def remove(path: Path) -> None:
     """A database with all that lies beside it, as far as it is there."""
-    for each in files_of(path):
+    for each in (*files_of(path), path.with_name(path.name + BESIDE_IT)):
         each.unlink(missing_ok=True)
 
 

@@ -88,7 +88,7 @@ def add(
     changes: Changes, session: Session, name: str, role: Role, password: str, reason: str | None
 ) -> Entry:
     """Make an account; :class:`InputError` where the name is taken or the password too easy."""
-    session.require(Permission.MANAGE_PEOPLE)  # before a fifth of a second goes into the hash
+    session.require(Permission.MANAGE_PEOPLE)  # before a tenth of a second goes into the hash
     wanted = account_name(name)
     stored = hash_password(password, wanted)
     return changes.make(

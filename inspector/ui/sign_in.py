@@ -1,6 +1,6 @@
 """Signing in and out at the window, and doing things by name.
 
-The database is asked on a thread of its own: a password takes a fifth of a second of argon2, and
+The database is asked on a thread of its own: a password takes a tenth of a second of argon2, and
 longer where somebody else holds the file. The line and its verdict go on meanwhile.
 """
 

@@ -25,7 +25,7 @@ ROLES = {"emil": Role.ENGINEER, "olga": Role.OPERATOR}
 
 @contextmanager
 def cheap_hashes() -> Iterator[None]:
-    """New hashes of a thousandth of the work: a station's take a fifth of a second each."""
+    """New hashes of a thousandth of the work: a station's take a tenth of a second each."""
     with pytest.MonkeyPatch.context() as patch:
         cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
         patch.setattr("inspector.people.passwords.hasher", lambda: cheap)
