@@ -92,7 +92,8 @@ def emulated(kernel: ctypes.CDLL, given: Sequence[NDArray], channels: int) -> li
 
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize(
-    ("side", "pictures"), [(56, 1), (64, 1), pytest.param(80, 1, marks=pytest.mark.slow), (30, 2)]
+    ("side", "pictures"),
+    [(56, 1), *(pytest.param(side, 1, marks=pytest.mark.slow) for side in (64, 80)), (30, 2)],
 )
 def test_the_fused_step_is_the_networks(
     kernel: ctypes.CDLL, channels: int, side: int, pictures: int
