@@ -45,7 +45,6 @@ from inspector.pipeline.sinks import Sink, run
 from inspector.pipeline.state import RefusedError
 from inspector.pipeline.station_state import Owner, Standing, StationState
 from inspector.settings import StationSettings, settings_sha256
-from inspector.settled import settled
 from inspector.surroundings import Surroundings
 from inspector.texts import storable
 from inspector.watch import watch
@@ -200,7 +199,6 @@ class StationSession:
                 stack.enter_context(Forwarding(writer, s.site.url, self._site_said))
             camera = stack.enter_context(self._supervised(execution, control))
             detector.warm_up()
-            stack.enter_context(settled())
             yield detector, camera, writer
 
     @contextmanager
