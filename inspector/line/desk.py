@@ -44,7 +44,7 @@ class Desk:
         self._signs = StationSigns()
         self._life = float("-inf")
         self._written = self._frame_id = self._looks = 0
-        self._broke = False  # whether a part may have gone by since the newest answer
+        self._breaks = self._seen_breaks = 0  # in inspecting; those before the newest answer
 
     # The thread that inspects, and whoever knows the station's state.
 
@@ -52,7 +52,12 @@ class Desk:
         """From a start or a pause on, the inspecting thread has its whole time for a first sign."""
         if signs.inspecting and not self._signs.inspecting:
             self.alive()
-        self._broke |= self._signs.inspecting and not signs.inspecting
+        # An end and the return from it are one each: of a part in hand at the end, too, nobody
+        # may count on to the first one after it.
+        if signs.inspecting is not self._signs.inspecting and (
+            self._breaks or not signs.inspecting
+        ):
+            self._breaks += 1
         self._signs = signs
         self._wake()
 
@@ -108,8 +113,9 @@ class Desk:
         if triggered:
             number = self._handed.pop(inspection.frame.frame_id, 0)  # 0: no trigger's
         else:
-            self._written += 2 if self._broke else 1
-            self._broke = False
+            breaks = self._breaks  # any thread may add one meanwhile, which is then the next's
+            self._written += 1 if breaks == self._seen_breaks else 2
+            self._seen_breaks = breaks
             number = self._written
         self._put(result_of(number, inspection))
 

@@ -164,6 +164,10 @@ def test_a_number_is_left_out_where_a_part_may_have_gone_by() -> None:
     clock.desk.begin()
     clock.desk.show(WELL)
     assert answered(0) == 7
+    clock.desk.show(replace(WELL, inspecting=False, state="Error"))
+    assert answered(1) == 9  # it was in hand when the camera was lost
+    clock.desk.show(WELL)
+    assert answered(2) == 11  # and another may have been lost between the two
 
 
 def test_whoever_ends_a_run_waits_until_the_line_has_looked() -> None:
