@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+from inspector.db.history import History
 from inspector.db.log import RunInfo
 from inspector.pipeline.inspection import Inspection, Reason, Region, Verdict
 from tests.inspector.pipeline_parts import NOON, frame, prediction
@@ -45,3 +46,9 @@ def inspection(number: int, verdict: Verdict = Verdict.OK, **changes: object) ->
         "pictures": {"overlay": Path("pictures", "a-overlay.png")} if verdict is Verdict.NG else {},
     }
     return Inspection(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def count(path: Path) -> int:
+    """How many parts it has."""
+    with History(path) as history:
+        return len(history.page())

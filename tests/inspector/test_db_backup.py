@@ -10,9 +10,8 @@ import pytest
 from engine.types import DatabaseError, InputError
 from inspector.db.backup import restore, save
 from inspector.db.check import check
-from inspector.db.history import History
 from inspector.db.log import InspectionLog
-from tests.inspector.db_parts import inspection, run_info
+from tests.inspector.db_parts import count, inspection, run_info
 from tests.inspector.pipeline_parts import NOON
 
 
@@ -34,11 +33,6 @@ def backup(path: Path, tmp_path: Path) -> Path:
     with InspectionLog(path, run_info("run-2")) as log:
         log.write(inspection(7))
     return target
-
-
-def count(path: Path) -> int:
-    with History(path) as history:
-        return len(history.page())
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -19,7 +19,7 @@ from inspector.db.outbox import Forwarder, Item, Patience, RowRefusedError
 from inspector.db.writer import Writer
 from inspector.lock import alone_in
 from inspector.pipeline.inspection import Verdict
-from tests.inspector.db_parts import inspection, run_info
+from tests.inspector.db_parts import count, inspection, run_info
 from tests.inspector.test_db_schema import first_schema
 
 
@@ -155,11 +155,6 @@ def backup(path: Path, tmp_path: Path) -> Path:
     with InspectionLog(path, run_info("run-2")) as log:
         log.write(inspection(7))
     return target
-
-
-def count(path: Path) -> int:
-    with History(path) as history:
-        return len(history.page())
 
 
 def test_a_restore_keeps_what_was_there(path: Path, backup: Path) -> None:
