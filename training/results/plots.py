@@ -55,7 +55,8 @@ def histogram(judged: Sequence[Judged], limit: float | None) -> bytes:
         axes.axvline(limit, color=LIMIT, linestyle="--", label=f"limit {limit:.3g}")
     axes.set_xlabel("raw score")
     axes.set_ylabel("pictures")
-    axes.legend(fontsize=7)
+    # At a fixed place: the "best" one is sought among all bars, which takes seconds where many are.
+    axes.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
     return _png(figure)
 
 
