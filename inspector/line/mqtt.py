@@ -7,7 +7,6 @@ beyond it. Who must not lose a result reads the database's outbox.
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from threading import Lock, Thread
@@ -90,15 +89,13 @@ class MqttLink:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Say that the station is offline, and give what waits a moment to be sent.
+        """Give what waits a moment to be sent, and say that the station is offline.
 
-        Unconfirmed, since what is to be confirmed queues behind all that waits, and a link that is
-        closed in good order leaves no will behind it.
+        Said once more without a queue where what is to be confirmed found no way out behind all
+        that waits: a link that is closed in good order leaves no will behind it.
         """
-        if self._client.is_connected():
-            last = self._client.publish(self._topic("state"), OFFLINE, qos=0, retain=True)
-            with suppress(RuntimeError, ValueError):  # lost a moment ago, or the queue is full
-                last.wait_for_publish(CLOSE_S)
+        if self._client.is_connected() and not self._say_offline(qos=1):
+            self._say_offline(qos=0)
         self._client.disconnect()
         stopper = Thread(target=self._client.loop_stop, daemon=True)  # it may wait for a keepalive
         stopper.start()
@@ -155,6 +152,15 @@ class MqttLink:
         with self._lock:
             message = state_message(self._signs, self._counts, self._dropped, self._clock())
             self._client.publish(self._topic("state"), message, qos=0, retain=True)
+
+    def _say_offline(self, qos: int) -> bool:
+        """Whether that went out in time: with 1 after all that was to be confirmed before it."""
+        last = self._client.publish(self._topic("state"), OFFLINE, qos=qos, retain=True)
+        try:
+            last.wait_for_publish(CLOSE_S)
+            return last.is_published()
+        except (RuntimeError, ValueError):  # lost a moment ago, or the queue is full
+            return False
 
     def _topic(self, name: str) -> str:
         return f"{self._root}/{name}"

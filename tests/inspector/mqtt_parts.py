@@ -4,9 +4,12 @@ import base64
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -51,6 +54,16 @@ class Broker:
             self._process.kill()
             self._process.wait(5)
             self._process = None
+
+    @contextmanager
+    def holding_its_breath(self) -> Iterator[None]:
+        """Its connections stay open, and it answers none."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def _listens(self) -> bool:
         with socket.socket() as probe:

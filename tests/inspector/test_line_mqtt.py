@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 from inspector.camera.base import NOT_SAID, PartIdentity
 from inspector.clock import utc_now
 from inspector.line.mqtt import MqttLink
+from inspector.line.mqtt_messages import OFFLINE
 from inspector.line.signals import StationSigns, Trigger
 from inspector.pipeline.events import EventCode, StationEvent
 from inspector.settings import MqttSettings
@@ -70,6 +72,7 @@ def test_results_state_and_events_arrive(broker: Broker, ear: Ear) -> None:
         write(station, "good 1", "bad 2")
         station.tell(StationEvent(EventCode.DISK_LOW, NOON, "5 % free.", {"free": 5}))
         wait_for(lambda: len(ear.on(f"{ROOT}/event")) == 1 and len(serials(ear)) == 2)
+    wait_for(lambda: ear.on(f"{ROOT}/state")[-1] == OFFLINE)
 
     first, second = (json.loads(m) for m in ear.on(f"{ROOT}/result"))
     assert (first["verdict"], first["sequence"], first["score"]) == ("OK", 1, 0.25)
@@ -77,7 +80,31 @@ def test_results_state_and_events_arrive(broker: Broker, ear: Ear) -> None:
     assert json.loads(ear.on(f"{ROOT}/event")[0])["severity"] == "warning"
     states = [json.loads(m) for m in ear.on(f"{ROOT}/state")]
     assert states[-2]["counters"] == {"ok": 1, "ng": 1, "fault": 0, "dropped": 0}
-    assert (states[-2]["state"], states[-1]) == ("Ready", {"state": "offline"})
+    assert states[-2]["state"] == "Ready"
+
+
+def test_what_waits_at_the_close_is_sent_before_the_last_word(broker: Broker, ear: Ear) -> None:
+    many = [f"good {i}" for i in range(200)]  # paho has 20 on their way at once
+    with link(broker.port) as station:
+        wait_for(lambda: station.connected)
+        write(station, *many)
+    wait_for(lambda: ear.on(f"{ROOT}/state")[-1] == OFFLINE)
+    assert serials(ear) == many
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="stops a process as POSIX does")
+def test_a_broker_that_confirms_nothing_hears_that_the_station_is_gone(
+    broker: Broker, ear: Ear
+) -> None:
+    with link(broker.port, most_waiting=4) as station:
+        wait_for(lambda: station.connected)
+        station.show(READY)
+        wait_for(lambda: any(b'"Ready"' in m for m in ear.on(f"{ROOT}/state")))
+        with broker.holding_its_breath():
+            write(station, *(f"good {i}" for i in range(30)))
+            assert station.dropped > 0
+            station.__exit__(None, None, None)
+        wait_for(lambda: ear.on(f"{ROOT}/state")[-1] == OFFLINE)
 
 
 def test_who_comes_later_finds_the_newest_state(broker: Broker, ear: Ear) -> None:
@@ -195,7 +222,7 @@ def test_the_last_will_of_a_killed_station_is_heard(broker: Broker, ear: Ear) ->
     wait_for(lambda: any(b'"Ready"' in m for m in ear.on(f"{ROOT}/state")), 30)
     child.kill()
     child.join(10)
-    wait_for(lambda: ear.on(f"{ROOT}/state")[-1] == b'{"state": "offline"}')
+    wait_for(lambda: ear.on(f"{ROOT}/state")[-1] == OFFLINE)
 
 
 def test_a_wrong_password_is_told_without_the_password(tmp_path: Path) -> None:
