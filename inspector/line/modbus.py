@@ -74,7 +74,7 @@ class ModbusLine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._call(self._stop.set)
+        self._call(self._ask_to_stop)
         self._thread.join(CLOSE_S)
         self._say_turned_away(self._desk.turned_away())
 
@@ -146,27 +146,29 @@ class ModbusLine:
             self._opened.set()
 
     async def _talk(self) -> None:
-        """Until asked to stop, or one of the works fails, which fails the line."""
+        """Until asked to stop, or one of the works fails, which stops and fails the line."""
         self._loop = asyncio.get_running_loop()
-        stop = asyncio.create_task(self._stop.wait())
-        tasks = [stop, *(asyncio.create_task(work) for work in self._works())]
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        for task in done - {stop}:
-            task.result()
+        works = [asyncio.create_task(work) for work in self._works()]
+        await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
+        self._ask_to_stop()
+        await asyncio.wait(works)
+        for work in works:
+            work.result()
+
+    def _ask_to_stop(self) -> None:
+        self._stop.set()
+        self._news.set()
 
     def _works(self) -> list[Coroutine[Any, Any, None]]:
         s = self._settings
         if s.role == "server":
-            return [serve(s, self._exchange, self._opened.set), self._look()]
+            return [serve(s, self._exchange, self._opened.set, self._stop), self._look()]
         self._opened.set()
-        return [poll(s, self._exchange, self._news), self._look()]
+        return [poll(s, self._exchange, self._news, self._stop), self._look()]
 
     async def _look(self) -> None:
         """Time passes also while the PLC is silent."""
-        while True:
+        while not self._stop.is_set():
             self._exchange.look()
             await asyncio.sleep(LOOK_S)
 

@@ -24,18 +24,27 @@ class RefusedError(Exception):
     """The PLC answered with an exception of Modbus: as bad as silence. Says what it refused."""
 
 
-async def poll(settings: ModbusSettings, exchange: Exchange, news: asyncio.Event) -> None:
-    """Poll until cancelled, over a new connection after each failure; leave the outputs safe."""
+async def poll(
+    settings: ModbusSettings, exchange: Exchange, news: asyncio.Event, stop: asyncio.Event
+) -> None:
+    """Poll until ``stop``, over a new connection after each failure; leave the outputs safe.
+
+    Whoever sets ``stop`` sets ``news`` after it. A cancel would not do: before Python 3.12
+    ``asyncio.wait_for``, by which pymodbus waits for answers, swallows one that meets an answer,
+    and the heart would go on beating.
+    """
     wait_s = FIRST_WAIT_S
-    while True:
-        if await _converse(settings, exchange, news):
+    while not stop.is_set():
+        if await _converse(settings, exchange, news, stop):
             wait_s = FIRST_WAIT_S
-        await asyncio.sleep(wait_s)
+        await _until(stop, wait_s)
         wait_s = min(2 * wait_s, MOST_WAIT_S)
 
 
-async def _converse(settings: ModbusSettings, exchange: Exchange, news: asyncio.Event) -> bool:
-    """One connection, until it breaks; whether the PLC was heard of on it.
+async def _converse(
+    settings: ModbusSettings, exchange: Exchange, news: asyncio.Event, stop: asyncio.Event
+) -> bool:
+    """One connection, until it breaks or ``stop``; whether the PLC was heard of on it.
 
     A PLC is there once it has taken what it was told: one that only lets itself be read never
     hears a verdict.
@@ -48,18 +57,17 @@ async def _converse(settings: ModbusSettings, exchange: Exchange, news: asyncio.
     peer = Peer(client, settings)
     heard, doubt = False, ""
     try:
-        while client.connected or await client.connect():
+        while not stop.is_set() and (client.connected or await client.connect()):
             await peer.write(exchange.read(await peer.read()))
             exchange.answered()
             heard = True
-            await _pause(settings.poll_ms / 1000, news)
+            await _until(news, settings.poll_ms / 1000)
+            news.clear()
+        await peer.leave(exchange.safe())
     except RefusedError as error:
         doubt = str(error)
     except (ModbusException, OSError):
         pass  # the watch over the link says so, if it lasts
-    except asyncio.CancelledError:
-        await peer.leave(exchange.safe())
-        raise
     finally:
         client.close()
     exchange.doubt(doubt)
@@ -102,8 +110,8 @@ class Peer:
             await self.write(words)
 
 
-async def _pause(seconds: float, news: asyncio.Event) -> None:
-    """Until the next poll is due, or the station has something to say."""
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    """Until the event is set, or the time is over."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(news.wait(), seconds)
-    news.clear()
+        async with asyncio.timeout(seconds):
+            await event.wait()

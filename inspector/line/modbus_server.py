@@ -67,13 +67,15 @@ async def served(settings: ModbusSettings, exchange: Exchange) -> AsyncIterator[
         await server.shutdown()  # type: ignore[no-untyped-call]
 
 
-async def serve(settings: ModbusSettings, exchange: Exchange, opened: Callable[[], None]) -> None:
-    """Listen until cancelled. When the PLC goes silent its connections are closed, which may be
+async def serve(
+    settings: ModbusSettings, exchange: Exchange, opened: Callable[[], None], stop: asyncio.Event
+) -> None:
+    """Listen until ``stop``. When the PLC goes silent its connections are closed, which may be
     open on our side alone: it makes new ones."""
     async with served(settings, exchange) as server:
         opened()
         was_up = False
-        while True:
+        while not stop.is_set():
             await asyncio.sleep(LOOK_S)
             if was_up and not exchange.up:
                 for connection in list(server.active_connections.values()):
