@@ -11,6 +11,7 @@ from inspector.camera.address import without_password
 from inspector.camera.keeper import CameraHealth, Link
 from inspector.line.modbus import ModbusLine
 from inspector.line.mqtt import MqttLink
+from inspector.pipeline.housekeeper import LOW_FOR_RECORDS_BYTES
 from inspector.pipeline.kept import picture_disk, room_needed
 from inspector.pipeline.latched import ErrorCode, LatchedError
 from inspector.pipeline.state import State
@@ -19,7 +20,6 @@ from inspector.settings import ModbusSettings, MqttSettings, SiteSettings, Stati
 from inspector.ui.hold import Hold, hold_of
 from inspector.ui.session import Health, StatusItem
 
-LOW_DISK_BYTES: Final = 2 * 2**30
 SILENT_S: Final = 10.0  # without a picture for so long, a camera is not called well
 
 
@@ -167,7 +167,7 @@ def disk_item(out: Path, least_share: float) -> StatusItem:
     if theirs.free < room_needed(theirs.total, least_share):
         told = f"{out}\nNo picture is saved any more: the disk of {disk} is nearly full."
         return StatusItem("Disk", f"{text}, no pictures", Health.WARNING, told)
-    health = Health.WARNING if usage.free < LOW_DISK_BYTES else Health.GOOD
+    health = Health.WARNING if usage.free < LOW_FOR_RECORDS_BYTES else Health.GOOD
     return StatusItem("Disk", text, health, str(out))
 
 

@@ -24,6 +24,8 @@ from inspector.settings import PictureSettings
 EVERY_S: Final = 600.0
 FILES_A_REST: Final = 5
 REST_S: Final = 0.005  # after so many files, or names looked at: the thread is mostly at rest
+LOW_FOR_RECORDS_BYTES: Final = 2 * 2**30
+"""Eighteen hours of rows at ten parts a second, a quarter of them defective (3.2 KB each)."""
 PATIENCE_S: Final = 10.0  # for the file that is being deleted when the station stops
 
 
@@ -49,8 +51,9 @@ class Retention(Beside):
     """Deletes what is too old below ``folder``, and the oldest where their disk is nearly full.
 
     ``say`` is called on its thread, with PICTURES_RETIRED after each round that deleted something,
-    DISK_LOW when room became less, and ERROR_RAISED for a folder that cannot be read or written, or
-    where nothing is deleted any more. A day that cannot be read keeps no other from going. The
+    DISK_LOW when room became less, for pictures or, on a disk of its own, for records, and
+    ERROR_RAISED for a folder that cannot be read or written, or where nothing is deleted any more.
+    A day that cannot be read keeps no other from going. The
     rules are those of ``settings``; ``usage`` gives the space of the disk on which a folder lies.
     """
 
@@ -73,6 +76,7 @@ class Retention(Beside):
         self._least_bytes = least_bytes
         self._files = 0
         self._room = _Room.ENOUGH
+        self._records_are_low = False
         self._complaints: Set[str] = frozenset()
 
     def tidy(self) -> Gone:
@@ -85,6 +89,7 @@ class Retention(Beside):
                 gone += retire(self._folder, batch, why, now, self._go_on)
             if not self._over.is_set():  # else it does not know what is left to delete
                 self._note_room(now)
+                self._note_room_of_records(now)
                 keep_reserve(self._folder)
         except (KnownError, OSError) as error:  # the disk's; the next round tries again
             wrong.add(str(error))
@@ -136,6 +141,17 @@ class Retention(Beside):
         if room > self._room:
             self._say(_disk_low(picture_disk(self._folder), room, space, now))
         self._room = room
+
+    def _note_room_of_records(self, now: datetime) -> None:
+        """Where the pictures' disk is another, nothing said of that one warns of this."""
+        free = self._usage(self._folder).free
+        apart = self._folder.stat().st_dev != picture_disk(self._folder).stat().st_dev
+        low = apart and free < LOW_FOR_RECORDS_BYTES
+        if low and not self._records_are_low:
+            left = f"The disk of {self._folder} has {free / 2**30:.1f} GB left for records"
+            text = f"{left}: free some space."
+            self._say(StationEvent(EventCode.DISK_LOW, now, text, {"free_bytes": free}))
+        self._records_are_low = low
 
     def _complain(self, wrong: Set[str], now: datetime) -> None:
         """What the round before has not said already."""
