@@ -51,10 +51,10 @@ class Retention(Beside):
     """Deletes what is too old below ``folder``, and the oldest where their disk is nearly full.
 
     ``say`` is called on its thread, with PICTURES_RETIRED after each round that deleted something,
-    DISK_LOW when room became less, for pictures or, on a disk of its own, for records, and
-    ERROR_RAISED for a folder that cannot be read or written, or where nothing is deleted any more.
-    A day that cannot be read keeps no other from going. The
-    rules are those of ``settings``; ``usage`` gives the space of the disk on which a folder lies.
+    DISK_LOW when room became less, for pictures or, where these have a disk of their own, for
+    records, and ERROR_RAISED for a folder that cannot be read or written, or where nothing is
+    deleted any more. A day that cannot be read keeps no other from going. The rules are those of
+    ``settings``; ``usage`` gives the space of the disk on which a folder lies.
     """
 
     def __init__(
