@@ -56,7 +56,7 @@ def _source(
                 f"The camera {camera.name} waits for triggers that nobody gives: name the PLC "
                 "that does, [modbus], or leave its trigger out."
             )
-        return _of_the_line(camera, control, hold)
+        return _of_the_line(camera, surroundings, control, hold)
     if not camera.fires:
         raise InputError(
             f"The PLC triggers, and the camera {camera.name} takes its own time: open it with "
@@ -67,14 +67,29 @@ def _source(
 
 
 def _of_the_line(
-    camera: SupervisedCamera, control: Control, hold: Callable[[], None]
+    camera: SupervisedCamera,
+    surroundings: Surroundings,
+    control: Control,
+    hold: Callable[[], None],
 ) -> Iterator[Frame]:
     """A camera that goes on by itself is drawn from during a pause, too: its parts pass, and have
     their records at once. Any other waits with the station."""
+    frames = timed(camera.frames(), surroundings.took)
     if not camera.live:
-        return control.gate(camera.frames())
+        return control.gate(frames)
     drawn = control.once_started if camera.queues else control.gate
-    return in_time(drawn(camera.frames()), control, hold, triggered=camera.triggered)
+    return in_time(drawn(frames), control, hold, triggered=camera.triggered)
+
+
+def timed(
+    frames: Iterable[Frame],
+    took: Callable[[int, float], None],
+    timer: Callable[[], float] = monotonic,
+) -> Iterator[Frame]:
+    """The same frames; ``took`` hears when each was taken."""
+    for frame in frames:
+        took(frame.frame_id, timer() - frame.queue_ms / 1e3)
+        yield frame
 
 
 def in_time(

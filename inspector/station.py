@@ -199,13 +199,18 @@ class StationSession:
                 stack.enter_context(Forwarding(writer, s.site.url, self._site_said))
             camera = stack.enter_context(self._supervised(execution, control))
             detector.warm_up()
+            if camera.waits_for_hardware:
+                camera.begin()
             yield detector, camera, writer
 
     @contextmanager
     def _supervised(self, execution: Execution, control: Control) -> Iterator[SupervisedCamera]:
         def stopped() -> bool:
             self._round.alive()  # asked by the thread that inspects, while it waits for a frame
-            return control.state is RunState.STOPPED
+            is_stopped = control.state is RunState.STOPPED
+            if is_stopped and execution.is_open:
+                execution.hold()  # before the last pictures are waited for: no trigger may follow
+            return is_stopped
 
         with SupervisedCamera(
             self.settings.camera, tell=execution.camera_changed, stopped=stopped

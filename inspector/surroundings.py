@@ -112,6 +112,11 @@ class Surroundings:
         if self.line is not None:
             self.line.alive()
 
+    def took(self, frame_id: int, at: float) -> None:
+        """A picture that no PLC asked for was taken then, in seconds of :func:`time.monotonic`."""
+        if self.line is not None:
+            self.line.took(frame_id, at)
+
     def with_messages(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The same frames; one that names no part is the part that a message named last."""
         for frame in frames:

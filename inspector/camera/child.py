@@ -20,6 +20,7 @@ from inspector.camera.base import Camera, Frame
 from inspector.camera.messages import (
     Beat,
     Begin,
+    Begun,
     Close,
     Crashed,
     Ended,
@@ -80,6 +81,7 @@ class _Child:
         self._spec, self._ring_name = spec, ring_name
         self._said, self._commands = said, commands
         self._beaten = 0.0
+        self._begins = False  # and the camera gave no sign of life since
         self._camera: Camera | None = None
         self._in_hand: Frame | None = None  # fetched, and not handed over
         self._dropped = 0
@@ -100,6 +102,7 @@ class _Child:
 
     def _fetch(self, camera: Camera) -> None:
         self._wait_for(self._begun)
+        self._begins = True
         for number, frame in enumerate(camera.frames(), start=1):
             self._hand_over(number, frame, camera.queues)
         _tell(self._said, Ended())
@@ -113,6 +116,9 @@ class _Child:
         """Called by whoever waits, in the thread that fetches."""
         if self._closing.is_set():
             raise _ClosingError
+        if self._begins:
+            self._begins = False
+            _tell(self._said, Begun())
         now = time.monotonic()
         if now - self._beaten >= BEAT_S:
             self._beaten = now

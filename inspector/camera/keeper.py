@@ -17,7 +17,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from engine.types import KnownError
 from inspector.camera.base import Frame, FrameFault, Setting
-from inspector.camera.messages import Beat, Begin, Ended, Fire, Left, Opened, Taken
+from inspector.camera.messages import Beat, Begin, Begun, Ended, Fire, Left, Opened, Taken
 from inspector.camera.process import CameraProcess
 
 TURN_S: Final = 0.1
@@ -120,7 +120,7 @@ class Keeper:
         self._in_effect: Mapping[str, Setting] = MappingProxyType({})
         self._next_id = self._first_id = 0
         self._opened_s, self._hurried = 0.0, 0
-        self._closing = Event()
+        self._begun, self._closing = Event(), Event()
         self._thread: Thread | None = None
 
     def __enter__(self) -> Self:
@@ -166,6 +166,11 @@ class Keeper:
             target=self._keep, args=(opened,), name=f"camera {opened.name}", daemon=True
         )
         self._thread.start()
+
+    def await_begun(self, timeout_s: float) -> bool:
+        """Whether there is nothing to wait for: it takes pictures, or has ended before it did."""
+        over = self._thread is not None and not self._thread.is_alive()
+        return over or self._begun.wait(timeout_s)
 
     def health(self) -> CameraHealth:
         """How the camera is; from any thread."""
@@ -237,6 +242,8 @@ class Keeper:
                     patience_s = self._silence_s or opened.silence_s
                 if isinstance(message, Ended):
                     return None
+                if isinstance(message, Begun):
+                    self._begun.set()
                 if isinstance(message, Beat):
                     self._note(values=message.values)
                 if isinstance(message, Taken):
@@ -296,13 +303,28 @@ class Keeper:
                 return
             try:
                 opened = self.open()
+                if opened is not None:
+                    self._begin()
+                    self._hear_it_begin()
             except KnownError as error:
-                self._note(sentence=str(error))
+                self._drop()
+                self._note(link=Link.LOST, sentence=str(error))
                 continue
-            if opened is not None:
-                self._begin()
+            if opened is not None and not self._closing.is_set():
                 self._tell(LinkChange(camera, Link.OPEN, changes(before, opened.in_effect)))
             return
+
+    def _hear_it_begin(self) -> None:
+        """It is back once it takes pictures: a trigger that came before would find nobody."""
+        process = self._process
+        assert process is not None  # opened
+        while not self._closing.is_set():
+            message = process.hear(TURN_S, self._open_s)
+            if isinstance(message, Begun):
+                self._begun.set()
+                return
+            if isinstance(message, Beat):
+                self._note(values=message.values)
 
     def _begin(self) -> None:
         with self._lock:

@@ -27,6 +27,11 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """The camera acquires, since :class:`Begin` was said: a trigger finds it waiting."""
+
+
+@dataclass(frozen=True, slots=True)
 class RingMade:
     """Pictures lie in this ring from now on; the one before it will not be filled again."""
 
@@ -86,7 +91,7 @@ class Left:
     frame: Frame | None
 
 
-Said: TypeAlias = Opened | RingMade | Taken | Beat | Failed | Crashed | Ended | Left
+Said: TypeAlias = Opened | Begun | RingMade | Taken | Beat | Failed | Crashed | Ended | Left
 
 
 @dataclass(frozen=True, slots=True)

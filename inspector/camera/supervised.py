@@ -16,6 +16,9 @@ from inspector.camera.keeper import TURN_S, CameraHealth, End, Item, Keeper, Lin
 from inspector.camera.messages import Opened
 from inspector.clock import utc_now
 
+LAST_S: Final = 0.25
+"""After a stop, until the picture of the last trigger is here: whoever fires hears of the stop at
+its next poll, and exposure and transfer take their time."""
 UNASKED: Final = "A picture came that nobody asked for: the camera opens anew."
 Shoot: TypeAlias = Callable[[float], Frame]
 
@@ -50,6 +53,7 @@ class SupervisedCamera(Camera):
         self._make = partial(Keeper, spec, tell, silence_s, open_s, clock)
         self._keeper = self._make()
         self._opened: Opened | None = None
+        self._begun = False
 
     def __enter__(self) -> Self:
         self._open()
@@ -73,9 +77,24 @@ class SupervisedCamera(Camera):
         """As the camera said it when it was opened last, after a loss anew; from any thread."""
         return self._keeper.in_effect()
 
+    @property
+    def waits_for_hardware(self) -> bool:
+        """Whether somebody else triggers it: whom a station lets begin, and tells to stop."""
+        return self.triggered and self.queues and not self.fires
+
+    def begin(self) -> None:
+        """Have it take pictures before the first is asked for, and return once it does, or
+        ``stopped`` says so: a trigger that comes before this would find nobody."""
+        if self._opened is not None:
+            self._keeper.start(self._opened)
+            self._begun = True
+            while not self._stopped() and not self._keeper.await_begun(TURN_S):
+                pass
+
     def frames(self) -> Iterator[Frame]:
         """Frames until the camera ends or ``stopped`` says so: whoever asks on then gets those that
-        had come by that time. One loop at a time."""
+        had come by that time, and where hardware triggers, those a moment later. One loop at a
+        time."""
         with self._kept() as keeper:
             while keeper is not None and not self._stopped():
                 with suppress(Empty):
@@ -84,7 +103,8 @@ class SupervisedCamera(Camera):
                         return
                     yield self._received(picture)
             if keeper is not None:
-                yield from self._left_at_the_end(keeper, self._clock())
+                last_s = LAST_S if self.waits_for_hardware else 0.0
+                yield from self._left_at_the_end(keeper, self._clock() + last_s)
 
     @contextmanager
     def shooting(self) -> Iterator[Shoot]:
@@ -110,7 +130,7 @@ class SupervisedCamera(Camera):
 
     def _left_at_the_end(self, keeper: Keeper, ended_s: float) -> Iterator[Frame]:
         with suppress(Empty):
-            while (picture := _taken(keeper.items, 0.0)) is not None:
+            while picture := _taken(keeper.items, max(0.0, ended_s - self._clock())):
                 if picture.sent_s > ended_s:
                     keeper.pass_over(picture)
                     return
@@ -139,16 +159,18 @@ class SupervisedCamera(Camera):
 
     @contextmanager
     def _kept(self) -> Iterator[Keeper | None]:
-        """The camera listened to, from its first frame on: opened anew for a second loop. None
-        where it was stopped while it opened."""
+        """The camera listened to, from :meth:`begin` or the first frame on: opened anew for a
+        second loop. None where it was stopped while it opened."""
         if self._opened is None and not self._stopped():
             self._open()
         opened, self._opened = self._opened, None
+        begun, self._begun = self._begun, False
         if opened is None:
             yield None
             return
         with self._keeper as keeper:
-            keeper.start(opened)
+            if not begun:
+                keeper.start(opened)
             yield keeper
 
     def _open(self) -> None:

@@ -43,8 +43,9 @@ class Desk:
         self._handed: dict[int, int] = {}  # frame id → trigger number; the inspecting thread's own
         self._signs = StationSigns()
         self._life = float("-inf")
-        self._written = self._frame_id = self._looks = 0
-        self._breaks = self._seen_breaks = 0  # in inspecting; those before the newest answer
+        self._frame_id = self._looks = 0
+        self._taken: dict[int, float] = {}  # frame id → when; the inspecting thread's own
+        self._newest_taken = self._last_answered = float("-inf")
 
     # The thread that inspects, and whoever knows the station's state.
 
@@ -52,13 +53,8 @@ class Desk:
         """From a start or a pause on, the inspecting thread has its whole time for a first sign."""
         if signs.inspecting and not self._signs.inspecting:
             self.alive()
-        # An end and the return from it are one each: of a part in hand at the end, too, nobody
-        # may count on to the first one after it.
-        if signs.inspecting is not self._signs.inspecting and (
-            self._breaks or not signs.inspecting
-        ):
-            self._breaks += 1
-        self._signs = signs
+        ended = self._signs.inspecting and not signs.inspecting
+        self._signs = replace(signs, ends=self._signs.ends + ended)
         self._wake()
 
     def alive(self) -> None:
@@ -68,6 +64,7 @@ class Desk:
     def begin(self) -> int:
         """A run is on, and frame ids begin anew; how many triggers were turned away until now."""
         self._handed.clear()
+        self._taken.clear()
         self._frame_id = 0
         with self._door:
             self._is_open = True
@@ -105,19 +102,29 @@ class Desk:
     def answer(self, inspection: Inspection, *, triggered: bool) -> None:
         """Tell the verdict of a committed inspection to whoever asked for it, if anybody did.
 
-        Where hardware triggers, answers are counted, and one number is left out wherever the
-        station has not inspected since: a picture that waited in a camera may have been lost, and
-        whoever counts on must not take the next part's OK for its own.
+        Where hardware triggers, nobody did: when its part was taken says whether it is told.
         """
         self.alive()
+        frame_id = inspection.frame.frame_id
         if triggered:
-            number = self._handed.pop(inspection.frame.frame_id, 0)  # 0: no trigger's
+            number = self._handed.pop(frame_id, 0)  # 0: no trigger's
+            self._put(result_of(number, inspection))
         else:
-            breaks = self._breaks  # any thread may add one meanwhile, which is then the next's
-            self._written += 1 if breaks == self._seen_breaks else 2
-            self._seen_breaks = breaks
-            number = self._written
-        self._put(result_of(number, inspection))
+            start, end = self._when(frame_id)
+            self._put(replace(result_of(0, inspection), taken_from=start, taken_until=end))
+
+    def took(self, frame_id: int, at: float) -> None:
+        """A camera that hardware triggers took this picture then, in seconds of ``timer``."""
+        self._taken[frame_id] = self._newest_taken = at
+
+    def _when(self, frame_id: int) -> tuple[float, float]:
+        """When its part was taken; of one that nobody saw, between which two pictures."""
+        at = self._taken.get(frame_id)
+        self._taken = {other: when for other, when in self._taken.items() if other > frame_id}
+        if at is None:
+            return self._last_answered, self._newest_taken
+        self._last_answered = at
+        return at, at
 
     def await_look(self) -> None:
         """Until the line has looked at what was shown last, or gives no sign of doing so: what it

@@ -3,6 +3,9 @@
 Four phases, each left by one side: idle → (Trigger) busy → (the record is committed) result →
 (ResultAck) release → (both signals low again) idle. A trigger outside idle is refused: it spoils
 the answer that is open, since nobody could say which part an OK would be for.
+
+Where hardware triggers the camera there is no busy: results wait for their turn, and are withdrawn
+where their :class:`period <inspector.line.period.Period>` ends.
 """
 
 from collections.abc import Sequence
@@ -10,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
+from inspector.line.period import Period
 from inspector.line.signals import (
     NO_RESULT,
     SAFE,
@@ -39,12 +43,14 @@ class Phase(Enum):
 class Rules:
     """``recipes`` is the highest recipe index known; ``answer_s`` the longest wait for a record
     before the line answers Error; ``beat_s`` how often the heartbeat changes; ``triggers`` is
-    false where the camera is triggered by hardware and only results go out."""
+    false where the camera is triggered by hardware and only results go out, and INSPECTING then
+    stays low for ``rest_s`` at least."""
 
     recipes: int = 0
     answer_s: float = 5.0
     beat_s: float = 0.5
     triggers: bool = True
+    rest_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class Handshake:
         self._plc = PlcSignals(trigger=True, ack=True)  # an edge needs a low level seen before
         self._shown = NO_RESULT
         self._waiting: list[Result] = []
-        self._inspecting = self._was_ready = self._doubt = False
+        self._period, self._ends = Period(rules.rest_s), 0
         self._number, self._taken = 0, PlcSignals()  # of the newest edge
         self._since, self._beaten = 0.0, float("-inf")
         self._counts = LineCounts()
@@ -87,21 +93,34 @@ class Handshake:
         """
         before, self._plc = self._plc, plc
         hung = signs.inspecting and not alive
+        in_doubt = hung or not link or signs.state == ERROR_STATE
+        inspecting = signs.inspecting and not hung
+        if not self._rules.triggers:
+            inspecting = self._goes_on(signs, now, well=inspecting and not in_doubt)
         self._take(results)
         self._time_out(now)
-        if hung or not link or signs.state == ERROR_STATE:
-            self._spoil(inspecting=signs.inspecting or self._inspecting)
-        self._inspecting = signs.inspecting
+        if in_doubt:
+            self._spoil()
         if self._phase is Phase.RESULT and plc.ack and not before.ack:
             self._phase = Phase.RELEASE
-        ready = link and alive and signs.ready and signs.inspecting and self._knows(plc)
+        ready = link and signs.ready and inspecting and self._knows(plc)
         trigger = None
         if self._rules.triggers and plc.trigger and not before.trigger:
             trigger = self._edge(plc, ready, now)
         self._go_idle(plc)
-        self.outputs = self._say(signs, ready, now, link=link, hung=hung)
-        self._was_ready |= self.outputs.trigger_ready
+        self.outputs = self._say(
+            signs.state, now, link=link, ready=ready, inspecting=inspecting, error=in_doubt
+        )
         return Step(self.outputs, trigger)
+
+    def _goes_on(self, signs: StationSigns, now: float, *, well: bool) -> bool:
+        """Whether the PLC may know that the station inspects."""
+        before, self._ends = self._ends, signs.ends
+        goes_on = self._knows(self._plc) and signs.ends == before
+        inspecting = self._period.look(now, well=well and goes_on)
+        if not inspecting:
+            self._withdraw()
+        return inspecting
 
     def _take(self, results: Sequence[Result]) -> None:
         for result in results:
@@ -112,26 +131,26 @@ class Handshake:
                 self._present(result)  # any other comes too late: its part is rejected already
 
     def _queue(self, result: Result) -> None:
-        self._waiting.append(_unanswered(result.number) if self._doubt else result)
-        self._doubt = False
+        number = self._period.number(result)
+        if number is not None:
+            self._waiting.append(replace(result, number=number))
         if len(self._waiting) > MOST_WAITING:
-            self._waiting = [Result(result.number, Verdict.FAULT, Reason.LATE_RESULT)]
+            self._period.end()
+
+    def _withdraw(self) -> None:
+        """The PLC has rejected all that it fired: what is told of it now, it would take for the
+        result of the part that it fires next."""
+        self._waiting = []
+        if self._phase is Phase.RESULT:
+            self._phase = Phase.RELEASE
 
     def _time_out(self, now: float) -> None:
         if self._phase is Phase.BUSY and now - self._since > self._rules.answer_s:
             self._present(_unanswered(self._number))
 
-    def _spoil(self, *, inspecting: bool) -> None:
-        """Whatever answer is open becomes Error, and stays so: the PLC may have acted without.
-
-        Of a part that hardware triggered nobody knows here whether it is under way, once
-        TriggerReady has been said.
-        """
-        self._doubt |= inspecting and self._was_ready and not self._rules.triggers
-        if self._waiting:
-            self._present(_unanswered(self._waiting[-1].number))
-            self._waiting = []
-        elif self._phase is Phase.BUSY:
+    def _spoil(self) -> None:
+        """Whatever answer is open becomes Error, and stays so: the PLC may have acted without."""
+        if self._phase is Phase.BUSY:
             self._present(_unanswered(self._number))
         elif self._phase is Phase.RESULT and self._shown.verdict is not Verdict.FAULT:
             self._present(_unanswered(self._shown.number))
@@ -160,11 +179,11 @@ class Handshake:
         self._phase, self._shown = Phase.RESULT, result
 
     def _say(
-        self, signs: StationSigns, ready: bool, now: float, *, link: bool, hung: bool
+        self, state: str, now: float, *, link: bool, ready: bool, inspecting: bool, error: bool
     ) -> Outputs:
         result_ready = link and self._phase is Phase.RESULT
         verdict = self._shown.verdict if result_ready else None
-        error = not link or hung or signs.state == ERROR_STATE or verdict is Verdict.FAULT
+        error |= verdict is Verdict.FAULT
         low = not self._plc.trigger and not self._plc.ack
         may_trigger = self._phase is Phase.IDLE and low if self._rules.triggers else True
         return Outputs(
@@ -173,11 +192,11 @@ class Handshake:
             ok=verdict is Verdict.OK and not error,
             ng=error or verdict not in (None, Verdict.OK),
             error=error,
-            heartbeat=self._beat(now, beating=signs.inspecting and not hung),
-            inspecting=signs.inspecting and not hung,
+            heartbeat=self._beat(now, beating=inspecting),
+            inspecting=inspecting,
             recipe_echo=self._echo(),
             part_echo=self._taken.counter,
-            state=signs.state,
+            state=state,
             result=self._shown,
             counts=self._counts,
         )

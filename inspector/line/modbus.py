@@ -26,6 +26,8 @@ from inspector.settings import ModbusSettings
 
 LOOK_S: Final = 0.01
 CLOSE_S: Final = 5.0
+LEAST_REST_S: Final = 2.0
+"""A camera that is silent for so long is lost: longer than a picture may wait inside it."""
 
 
 class ModbusLine:
@@ -48,7 +50,8 @@ class ModbusLine:
         self._settings = s = settings
         self._listener, self._clock = listener, clock
         self._desk = Desk(timer, self._wake, s.answer_s, s.life_s)
-        rules = Rules(len(s.products), s.answer_s, s.beat_s, s.triggers)
+        rest_s = max(s.timeout_s, LEAST_REST_S)
+        rules = Rules(len(s.products), s.answer_s, s.beat_s, s.triggers, rest_s)
         name = f"The PLC on {s.host}:{s.port}"
         watch = LinkWatch(name, s.timeout_s, listener, clock, timer(), by_life=s.plc_life)
         # What we serve is low until it is written; what a PLC holds is not known until it is read.
@@ -90,6 +93,11 @@ class ModbusLine:
         """
         self._require_well()
         self._desk.alive()
+
+    def took(self, frame_id: int, at: float) -> None:
+        """A camera that hardware triggers took this picture then, in seconds of ``timer``: said by
+        the inspecting thread before the sink has it."""
+        self._desk.took(frame_id, at)
 
     def triggers(self, control: Control) -> Iterator[Trigger]:
         """Each trigger in order, until ``control`` is stopped; to be drawn by the inspecting

@@ -26,11 +26,13 @@ class StationSigns:
     """What the station says of itself: ``state`` is its name in OPC 40100-1.
 
     ``ready``: each precondition holds; ``inspecting``: a run draws triggers and is not paused.
+    ``ends`` counts how often that came to an end, so that none is too short to be seen.
     """
 
     ready: bool = False
     inspecting: bool = False
     state: str = "Preoperational"
+    ends: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,9 @@ class Trigger:
 class Result:
     """The answer to the trigger of this number.
 
-    ``recorded`` is false where the line answers for itself, since no inspection came of it.
+    ``recorded`` is false where the line answers for itself, since no inspection came of it. Where
+    hardware triggers the camera, nobody has numbered the part yet: it was taken between ``from``
+    and ``until``, in the seconds of the line's timer, which differ for a part that nobody saw.
     """
 
     number: int
@@ -65,6 +69,8 @@ class Result:
     threshold: float = 0.0
     regions: int = 0
     recorded: bool = True
+    taken_from: float = 0.0
+    taken_until: float = 0.0
 
 
 def result_of(number: int, inspection: Inspection) -> Result:

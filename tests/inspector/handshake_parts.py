@@ -30,6 +30,10 @@ class Line:
     def step(self, *results: Result, after: float = 0.01, **plc: object) -> Outputs:
         self.now += after
         self.plc = replace(self.plc, **plc)  # type: ignore[arg-type]
+        if not self.rules.triggers:
+            results = tuple(
+                result if result.taken_until else at(self.now, result) for result in results
+            )
         step: Step = self.handshake.step(
             self.plc, self.signs, results, self.now, link=self.link, alive=self.alive
         )
@@ -49,6 +53,11 @@ def ok(number: int) -> Result:
 
 def ng(number: int) -> Result:
     return Result(number, Verdict.NG, Reason.DEFECT, 0.9, 0.5, 3)
+
+
+def at(moment: float, result: Result, until: float | None = None) -> Result:
+    """Of a part that was taken then, or nobody saw until then."""
+    return replace(result, taken_from=moment, taken_until=moment if until is None else until)
 
 
 def bits(outputs: Outputs) -> str:

@@ -146,43 +146,44 @@ def test_waiting_for_a_trigger_is_a_sign_of_life_and_ends_with_the_run() -> None
     assert list(clock.desk.triggers(control, stop_at_the_second_look)) == []
 
 
-def test_a_number_is_left_out_where_a_part_may_have_gone_by() -> None:
-    clock = Clock()
-
-    def answered(frame_id: int) -> int:
-        clock.desk.answer(judged(Trigger(0, NOT_SAID, 0, 0, frame_id=frame_id)), triggered=False)
-        (result,) = clock.desk.take_results()
-        return result.number
-
-    clock.desk.show(WELL)
-    assert [answered(0), answered(1)] == [1, 2]
-    clock.desk.show(replace(WELL, inspecting=False, state="Error"))  # its camera is lost
-    clock.desk.show(WELL)
-    assert [answered(2), answered(3)] == [4, 5]
-    clock.desk.show(replace(WELL, inspecting=False))
-    clock.desk.give_up()
-    clock.desk.begin()
-    clock.desk.show(WELL)
-    assert answered(0) == 7
-    clock.desk.show(replace(WELL, inspecting=False, state="Error"))
-    assert answered(1) == 9  # it was in hand when the camera was lost
-    clock.desk.show(WELL)
-    assert answered(2) == 11  # and another may have been lost between the two
+def test_no_end_of_inspecting_is_too_short_to_be_counted() -> None:
+    desk = Clock().desk
+    desk.show(WELL)
+    assert desk.signs == WELL
+    desk.show(replace(WELL, inspecting=False, state="Error"))  # its camera is lost
+    desk.show(replace(WELL, inspecting=False))
+    desk.show(WELL)
+    assert desk.signs == replace(WELL, ends=1)
 
 
-def test_whoever_ends_a_run_waits_until_the_line_has_looked() -> None:
+def test_whoever_ends_a_run_waits_until_the_line_has_looked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     desk, ends = Clock().desk, Event()
-    waiting = Thread(target=lambda: (desk.await_look(), ends.set()))
-    waiting.start()
-    desk.looked()
-    assert not ends.wait(0.02)  # that look may have begun before
-    desk.looked()
-    assert ends.wait(10)
+    with monkeypatch.context() as patient:
+        patient.setattr("inspector.line.desk.MOST_TURNS", 10_000)
+        waiting = Thread(target=lambda: (desk.await_look(), ends.set()))
+        waiting.start()
+        desk.looked()
+        assert not ends.wait(0.1)  # that look may have begun before
+        desk.looked()
+        assert ends.wait(10)
     desk.await_look()  # and a line that has ended holds nobody up
 
 
-def test_where_hardware_triggers_results_are_counted() -> None:
-    clock = Clock()
-    for frame_id in (40, 41):
-        clock.desk.answer(judged(Trigger(0, NOT_SAID, 0, 0, frame_id=frame_id)), triggered=False)
-    assert [r.number for r in clock.desk.take_results()] == [1, 2]
+def test_where_hardware_triggers_a_result_says_when_its_part_was_taken() -> None:
+    desk = Clock().desk
+
+    def answered(frame_id: int) -> tuple[float, float]:
+        desk.answer(judged(Trigger(0, NOT_SAID, 0, 0, frame_id=frame_id)), triggered=False)
+        (result,) = desk.take_results()
+        return result.taken_from, result.taken_until
+
+    never = float("-inf")
+    assert answered(0) == (never, never)
+    desk.took(2, 10.0)
+    assert [answered(1), answered(2)] == [(never, 10.0), (10.0, 10.0)]
+    desk.took(5, 13.0)
+    assert [answered(3), answered(4), answered(5)] == [(10.0, 13.0), (10.0, 13.0), (13.0, 13.0)]
+    desk.begin()
+    assert answered(5) == (13.0, 13.0)  # taken by nobody: between the last and the newest

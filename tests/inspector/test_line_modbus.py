@@ -169,6 +169,7 @@ def test_where_hardware_triggers_the_camera_results_come_one_by_one(build: Build
     sink = hall.line.sink()
     for i, serial in enumerate(("good 1", "bad 2")):
         part = PartIdentity(serial=serial)
+        hall.line.took(i, time.monotonic())
         sink.write(judged(Trigger(i, part, 0, 0.0, frame_id=i)))
     first, second = hall.ladder.take(), hall.ladder.take()
 

@@ -142,3 +142,19 @@ def test_a_station_killed_while_a_camera_hangs_in_opening_leaves_no_process(
         station.kill()
     assert pids
     assert gone_within(10, lambda: not any(psutil.pid_exists(pid) for pid in pids))
+
+
+def test_where_hardware_triggers_the_last_parts_have_their_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever fires hears of the stop at its next poll."""
+    monkeypatch.setattr(process, "serve", serve_described)
+    file, stop = tmp_path / "camera.json", Event()
+    describe(file, hardware=True)
+    with SupervisedCamera(str(file), stopped=stop.is_set) as camera:
+        frames = camera.frames()
+        ids = [next(frames).frame_id]
+        stop.set()
+        ids += [frame.frame_id for frame in frames]
+    assert ids == list(range(ids[0], ids[0] + len(ids)))
+    assert len(ids) > 5, "fifty a second, for a quarter of one"
