@@ -15,6 +15,7 @@ import pytest
 
 from engine.types import InputError
 from inspector.app import NoScreen
+from inspector.camera import process
 from inspector.line.registers import StatusBit
 from inspector.pipeline.control import Control
 from inspector.pipeline.inspection import Inspection
@@ -22,8 +23,10 @@ from inspector.pipeline.sinks import Sink
 from inspector.pipeline.state import State
 from inspector.pipeline.station_state import Owner
 from inspector.station import StationSession
+from tests.inspector.child_parts import serve_described
 from tests.inspector.line_parts import Ladder, PollingPlc, free_port, wait_for
 from tests.inspector.station_parts import make_station
+from tests.inspector.supervised_parts import describe
 
 CAMERA = "sim:disc,label?size=64&trigger=software"
 
@@ -62,6 +65,27 @@ def health(port: int) -> tuple[int, dict[str, object]]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.load(error)
+
+
+def test_a_camera_that_hardware_triggers_takes_pictures_before_and_after_the_plc_may_fire(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "serve", serve_described)
+    port, file = free_port(), tmp_path / "camera.json"
+    describe(file, hardware=True, starting_s=0.6)
+    modbus = {"role": "server", "host": "127.0.0.1", "port": port, "triggers": False}
+    session = station(tmp_path, port, str(file), modbus=modbus)
+    with running(session), closing(PollingPlc(port)) as plc:
+        ladder = Ladder(plc)
+        ladder.until(StatusBit.TRIGGER_READY)
+        assert file.with_suffix(".taking").exists()
+        answers = [ladder.take() for _ in range(3)]
+    assert [(answer.number, answer.ok) for answer in answers] == [(1, True), (2, True), (3, True)]
+    kept = rows(session, "SELECT frame_id, verdict, reason FROM inspection ORDER BY sequence")
+    assert [frame_id for frame_id, _, _ in kept] == list(range(len(kept)))
+    at_the_stop = [part for part in kept if part[1:] == ("FAULT", "not_ready")]
+    assert len(at_the_stop) > 5
+    assert kept[-len(at_the_stop) :] == at_the_stop
 
 
 def test_a_plc_triggers_a_camera_and_hears_what_the_database_has(tmp_path: Path) -> None:
