@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -312,7 +313,7 @@ def _placed_camera(spec: str, here: Path) -> str:
     scheme, _, rest = spec.partition(":")
     source, mark, options = rest.partition("?")
     serial, at, producer = source.partition("@")
-    is_file = scheme == "video" and (here / source).is_file()
+    is_file = scheme == "video" and os.path.isfile(here / source)  # noqa: PTH113 (Path's raises)
     if source and (scheme == "folder" or is_file):
         source = str(here / source)
     elif scheme == "genicam" and producer.endswith(".cti"):

@@ -90,7 +90,8 @@ class StationSession:
         self._clock = clock
         self._camera: SupervisedCamera | None = None
         self._last_picture: float | None = None
-        self._site_lost = False  # over all runs; written by the thread that sends
+        self._site_lost: bool | None = None  # over all runs; written by the thread that sends
+        self._execution: Execution | None = None  # of the run that is on, or was last
 
     def __enter__(self) -> Self:
         """Open what stands round the station. Without it a session runs, and tells nobody."""
@@ -117,7 +118,7 @@ class StationSession:
         """
         self.counters, new_id = Counters(), uuid7_ids()
         run_id = new_id()
-        execution = Execution(
+        self._execution = execution = Execution(
             self.state,
             control,
             self._round,
@@ -248,9 +249,9 @@ class StationSession:
             self._round.begin(None)
 
     def _site_said(self, sentence: str) -> None:
-        if not sentence and not self._site_lost:
+        was_lost, self._site_lost = self._site_lost, bool(sentence)
+        if not (was_lost or sentence):
             return  # well from the start is no news
-        self._site_lost = bool(sentence)
         code = EventCode.SITE_LOST if sentence else EventCode.SITE_BACK
         text = sentence or "The site's database takes records."
         self.tell(code, text)
@@ -269,7 +270,10 @@ class StationSession:
         """``person`` has seen what went wrong; the next start looks anew whether it has gone."""
         self.state.resolve(ErrorCode.DATABASE_REFUSED, "The database is opened anew at the start.")
         self.state.confirm_all(person)
-        self._round.show(self.state.standing)  # between two runs nobody else does
+        if self._execution is None:
+            self._round.show(self.state.standing)
+        else:
+            self._execution.show()  # between two runs nobody else does
 
     def tell(self, code: EventCode, text: str) -> None:
         """An event of somebody else's, as the window; its row comes with the run's next."""

@@ -26,7 +26,8 @@ SILENT_S: Final = 10.0  # without a picture for so long, a camera is not called 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a station has open: ``camera``, ``line`` and ``mqtt`` are None where they are closed,
-    ``silent_s`` where no picture came yet; ``site_lost`` is what its sender said last."""
+    ``silent_s`` where no picture came yet; ``site_lost`` is what its sender said last, None
+    where it said nothing yet."""
 
     plan: PlanManifest
     database: Path
@@ -34,7 +35,7 @@ class Parts:
     silent_s: float | None
     line: ModbusLine | None
     mqtt: MqttLink | None
-    site_lost: bool
+    site_lost: bool | None
 
 
 def items(settings: StationSettings, standing: Standing, parts: Parts) -> Sequence[StatusItem]:
@@ -137,13 +138,20 @@ def mqtt_item(settings: MqttSettings, connected: bool | None, dropped: int) -> S
     return StatusItem("MQTT", "connected", Health.GOOD, detail)
 
 
-def site_item(settings: SiteSettings, lost: bool, *, open: bool) -> StatusItem:  # noqa: A002
+def site_item(
+    settings: SiteSettings,
+    lost: bool | None,
+    *,
+    open: bool,  # noqa: A002
+) -> StatusItem:
     """The site's database, which the line does not wait for."""
     where = settings.url
     if not open:
         return StatusItem("Site", "closed", Health.UNKNOWN, where)
     if lost:
         return StatusItem("Site", "lost", Health.WARNING, f"{where}\nRecords wait here meanwhile.")
+    if lost is None:
+        return StatusItem("Site", "connecting", Health.UNKNOWN, where)
     return StatusItem("Site", "open", Health.GOOD, where)
 
 

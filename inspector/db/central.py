@@ -6,7 +6,7 @@ a migration) is said to PostgreSQL; its backups are its administrator's.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL, make_url
 
 from engine.types import DatabaseError, InputError
 from inspector.clock import utc_now
-from inspector.db.connect import writing_engine
+from inspector.db.connect import BUSY_MS, writing_engine
 from inspector.db.errors import explained
 from inspector.db.migrate import find_revision, newest_revision, upgrade
 from inspector.db.outbox import Item, RowRefusedError
@@ -27,6 +27,7 @@ from inspector.db.put import put
 from inspector.db.run_info import write_rests
 from inspector.db.side_tables import ReceivedRow
 from inspector.db.tables import DefectRow, InspectionRow, ProductRow, RunRow
+from inspector.db.turns import Turns
 from inspector.db.upgrade import Upgraded, upgrade_file
 from inspector.settings import SECRETS
 
@@ -37,6 +38,7 @@ PATIENCE: Final = MappingProxyType(
 """Of PostgreSQL's client, in s (the second in ms): a peer that falls silent is given up."""
 EXAMPLE: Final = "postgresql://inspector@server/inspections"
 INSUFFICIENT_PRIVILEGE: Final = "42501"  # PostgreSQL's SQLSTATE
+RAISED: Final = "P0"  # its class of what a function or a trigger raises
 
 
 class Central:
@@ -49,6 +51,9 @@ class Central:
 
     def __init__(self, url: str) -> None:
         self._url = parse_url(url)
+        self._turn: Callable[[], AbstractContextManager[None]] = nullcontext
+        if self._url.get_backend_name() == "sqlite":
+            self._turn = Turns(Path(str(self._url.database)), BUSY_MS).taken
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -76,7 +81,7 @@ class Central:
     def receive(self, item: Item) -> bool:
         """Write one row of an outbox, all of it or nothing; False where it had arrived before."""
         try:
-            with reached(self._url), self._engine.begin() as connection:
+            with self._turn(), reached(self._url), self._engine.begin() as connection:
                 return receive(connection, item, utc_now())
         except DatabaseError:
             self._engine.dispose()  # a session that began read-only stays so: begin another
@@ -165,8 +170,9 @@ def shown(url: URL) -> str:
 def reached(url: URL) -> Iterator[None]:
     """What a database says of itself, in one sentence; what it says of a row stays as it is.
 
-    Of a row it speaks by a constraint or by a value that it cannot hold, and by nothing else: a
-    server that is read-only, say, answers and takes no row, and none of them is at fault.
+    Of a row it speaks by a constraint, by a value that it cannot hold, or by a trigger of the
+    site's own, and by nothing else: a server that is read-only, say, answers and takes no row, and
+    none of them is at fault.
     """
     in_file: AbstractContextManager[None] = nullcontext()
     if url.get_backend_name() == "sqlite":
@@ -177,6 +183,8 @@ def reached(url: URL) -> Iterator[None]:
     except (exc.IntegrityError, exc.DataError):
         raise
     except exc.DBAPIError as error:
+        if (getattr(error.orig, "sqlstate", None) or "").startswith(RAISED):
+            raise
         raise DatabaseError(f"The database {shown(url)} {_trouble(error)}.") from error
 
 

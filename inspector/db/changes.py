@@ -21,7 +21,7 @@ from inspector.db.connect import BUSY_MS, writing_engine
 from inspector.db.errors import explained
 from inspector.db.files import is_there
 from inspector.db.log import writing
-from inspector.db.migrate import check_revision
+from inspector.db.migrate import check_revision, newest_revision
 from inspector.db.people_tables import UserRow
 from inspector.db.turns import Turns
 from inspector.people.roles import Permission, Person, Role, require
@@ -57,6 +57,7 @@ class Changes:
             engine = writing_engine(self.path, busy_ms=self._busy_ms)
             stack.callback(engine.dispose)
             self._connection = stack.enter_context(engine.connect())
+            newest_revision()  # read from disk once: not while others wait for us
             with self._connection.begin():
                 self._connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 0")
                 check_revision(self._connection, self.path)

@@ -141,7 +141,8 @@ def writing(path: Path, busy_ms: int = BUSY_MS) -> Iterator[Connection]:
     try:
         with engine.connect() as connection:
             if look(path, busy_ms) != newest_revision():
-                with foreign_keys_off(connection, path), connection.begin():
+                turn = Turns(path, busy_ms).taken()
+                with turn, foreign_keys_off(connection, path), connection.begin():
                     migrate(connection, path)
             yield connection
     finally:

@@ -7,6 +7,7 @@ beyond it. Who must not lose a result reads the database's outbox.
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from threading import Lock, Thread
@@ -19,6 +20,7 @@ from paho.mqtt.client import (
     ConnectFlags,
     DisconnectFlags,
     MQTTMessage,
+    MQTTMessageInfo,
 )
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
@@ -45,6 +47,7 @@ from inspector.settings import MqttSettings
 
 MOST_WAIT_S: Final = 2
 CLOSE_S: Final = 2.0
+TURN_S: Final = 0.02
 MQTT: Final = MappingProxyType({"link": "mqtt"})
 
 
@@ -94,8 +97,10 @@ class MqttLink:
         Said once more without a queue where what is to be confirmed found no way out behind all
         that waits: a link that is closed in good order leaves no will behind it.
         """
-        if self._client.is_connected() and not self._say_offline(qos=1):
-            self._say_offline(qos=0)
+        if self._client.is_connected() and not self._say_offline():
+            last = self._client.publish(self._topic("state"), OFFLINE, qos=0, retain=True)
+            with suppress(RuntimeError):  # lost a moment ago
+                last.wait_for_publish(CLOSE_S)
         self._client.disconnect()
         stopper = Thread(target=self._client.loop_stop, daemon=True)  # it may wait for a keepalive
         stopper.start()
@@ -153,14 +158,16 @@ class MqttLink:
             message = state_message(self._signs, self._counts, self._dropped, self._clock())
             self._client.publish(self._topic("state"), message, qos=0, retain=True)
 
-    def _say_offline(self, qos: int) -> bool:
-        """Whether that went out in time: with 1 after all that was to be confirmed before it."""
-        last = self._client.publish(self._topic("state"), OFFLINE, qos=qos, retain=True)
-        try:
-            last.wait_for_publish(CLOSE_S)
-            return last.is_published()
-        except (RuntimeError, ValueError):  # lost a moment ago, or the queue is full
-            return False
+    def _say_offline(self) -> bool:
+        """Whether that went out in time, after all that was to be confirmed before it: where the
+        queue is full, that has to become shorter first."""
+        ends = time.monotonic() + CLOSE_S
+        while (left_s := ends - time.monotonic()) > 0:
+            last = self._client.publish(self._topic("state"), OFFLINE, qos=1, retain=True)
+            if last.rc != MQTT_ERR_QUEUE_SIZE:
+                return _is_out(last, left_s)
+            time.sleep(TURN_S)
+        return False
 
     def _topic(self, name: str) -> str:
         return f"{self._root}/{name}"
@@ -244,6 +251,15 @@ class MqttLink:
     def _report(self, code: EventCode, text: str) -> None:
         said = f"The MQTT broker {self._settings.host}:{self._settings.port} {text}"
         self._listener(StationEvent(code, self._clock(), said, MQTT))
+
+
+def _is_out(message: MQTTMessageInfo, timeout_s: float) -> bool:
+    """Whether it is confirmed in time; not where the link was lost a moment ago."""
+    try:
+        message.wait_for_publish(timeout_s)
+        return message.is_published()
+    except RuntimeError:
+        return False
 
 
 class MqttSink:

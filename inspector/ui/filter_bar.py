@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from inspector.db.history import HistoryFilter
 from inspector.pipeline.inspection import Verdict
+from inspector.texts import storable
 from inspector.ui.theme import Scale
 from inspector.ui.widgets import Choice, Moment, label, toggle
 
@@ -76,7 +77,7 @@ class FilterBar(QWidget):
         """The rows asked for; times are UTC."""
         product = self.product.currentText() if self.product.currentIndex() > 0 else None
         since, until = self._range()
-        name = self.wanted_name.text().strip() or None
+        name = storable(self.wanted_name.text().strip()) or None
         by = IDENTITIES[self.identity.currentIndex()]
         return HistoryFilter(
             verdict=self._verdict(),

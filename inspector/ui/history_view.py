@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.clock import utc_now
-from inspector.db.history import HistoryFilter, Record, Review
+from inspector.db.history import MOST_COUNTED, HistoryFilter, Record, Review
 from inspector.pipeline.inspection import Verdict
 from inspector.ui.background import Background
 from inspector.ui.filter_bar import FilterBar
@@ -115,7 +115,9 @@ class HistoryView(QWidget):
 
     def _show_counts(self, counts: Mapping[Verdict, int]) -> None:
         parts = "   ".join(f"{counts[verdict]:,} {verdict}" for verdict in Verdict)
-        self.summary.setText(f"{sum(counts.values()):,} parts:   {parts}")
+        total = sum(counts.values())
+        newest = "The newest " if total == MOST_COUNTED and self._wanted.names else ""
+        self.summary.setText(f"{newest}{total:,} parts:   {parts}")
 
     def _row_chosen(self, current: QModelIndex) -> None:
         self.detail.show_row(self.model.row(current.row()) if current.isValid() else None)

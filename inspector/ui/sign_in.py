@@ -105,9 +105,13 @@ class SignIn:
         """Where the card may lie, in the window's pixels."""
         self.card.lay_over(part)
 
-    def close(self) -> None:
-        """Whoever is there leaves with the window; let what is asked come to its end."""
+    def leave(self) -> None:
+        """Whoever is there leaves with the window."""
         self._presence.sign_out()
+
+    def close(self) -> None:
+        """Let what is asked come to its end."""
+        self.leave()
         self._activity.watch(False)
         self._background.close()
 

@@ -111,6 +111,7 @@ class StationWindow(QMainWindow):
         """Stop the worker first; the window goes when the session has let go of its camera."""
         if not self._may_close():
             self._closing_since = self._closing_since or self._timer()
+            self.people.leave()  # while there is a run whose database takes it down
             self._control.stop()
             event.ignore()
             return

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -17,6 +18,7 @@ from inspector.db.log import InspectionLog
 from inspector.db.migrate import newest_revision
 from inspector.db.outbox import Forwarder, Item, Patience, Round, RowRefusedError, pending
 from inspector.db.tables import Base
+from inspector.db.turns import Turns
 from inspector.db.writer import Writer
 from inspector.pipeline.inspection import Verdict
 from tests.inspector.db_parts import SCRATCH, inspection, run_info
@@ -149,6 +151,47 @@ def test_a_row_that_breaks_a_rule_is_refused_whole_and_alone(
     assert done == Round(2, 1)
     assert rows(site, "SELECT count(*) FROM inspection") == [(2,)]
     assert rows(site, "SELECT count(*) FROM received") == [(2,)]
+
+
+REFUSING = {
+    "sqlite": (
+        "CREATE TRIGGER site_rule BEFORE INSERT ON inspection WHEN NEW.serial = 'S0' "
+        "BEGIN SELECT RAISE(ABORT, 'not of this site'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION site_rule() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF NEW.serial = 'S0' THEN RAISE EXCEPTION 'not of this site'; END IF; RETURN NEW; END $$",
+        "CREATE TRIGGER site_rule BEFORE INSERT ON inspection "
+        "FOR EACH ROW EXECUTE FUNCTION site_rule()",
+    ),
+}
+
+
+def test_a_row_that_a_rule_of_the_sites_own_refuses_holds_no_other_up(
+    url: str, site: Engine, station: Writer
+) -> None:
+    for statement in REFUSING[site.dialect.name]:
+        execute(site, statement)
+    with Central(url) as central:
+        done = Forwarder(station, central.receive, patience=Patience(tries=1)).forward_once()
+
+    assert done == Round(2, 1)
+    assert rows(site, "SELECT serial FROM inspection ORDER BY serial") == [("S1",), ("S2",)]
+
+
+def test_stations_that_send_to_one_file_take_turns(tmp_path: Path, station: Writer) -> None:
+    path = tmp_path / "site.sqlite"
+    with Writer(path):
+        pass
+    sent: list[Item] = []
+    Forwarder(station, sent.append).forward_once()
+    with Central(f"sqlite:///{path.as_posix()}") as central, Turns(path, 0).taken():
+        landing = Thread(target=central.receive, args=(sent[0],))
+        landing.start()
+        landing.join(0.3)
+        assert landing.is_alive()
+    landing.join(10)
+    assert not landing.is_alive()
 
 
 READ_ONLY = "default_transaction_read_only"

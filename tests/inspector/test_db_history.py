@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -6,11 +7,12 @@ import pytest
 from sqlalchemy.orm import Session
 
 from engine.types import DatabaseError
+from inspector.camera.base import PartIdentity
 from inspector.db.history import EVERYTHING, History, HistoryFilter
 from inspector.db.log import InspectionLog
 from inspector.pipeline.inspection import Alarm, Reason, Verdict
 from tests.inspector.db_parts import SCRATCH, inspection, run_info
-from tests.inspector.pipeline_parts import NOON
+from tests.inspector.pipeline_parts import NOON, frame
 
 CYCLE = (Verdict.OK, Verdict.NG, Verdict.FAULT)
 
@@ -51,6 +53,21 @@ def test_filters(path: Path, wanted: HistoryFilter, found: range) -> None:
     assert numbers(path, wanted) == list(reversed(found))
     with History(path) as history:
         assert sum(history.counts(wanted).values()) == len(found)
+
+
+def test_parts_of_one_name_are_counted_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspector.db.history.MOST_COUNTED", 4)
+    path = tmp_path / "named.sqlite"
+    with InspectionLog(path, run_info()) as log:
+        for n, verdict in enumerate([Verdict.NG] * 3 + [Verdict.OK] * 3):
+            named = replace(frame(n), part=PartIdentity(part="A-12"))
+            log.write(inspection(n, verdict, frame=named))
+    with History(path) as history:
+        newest = {Verdict.OK: 3, Verdict.NG: 1, Verdict.FAULT: 0}
+        assert history.counts(HistoryFilter(part="A-12")) == newest
+        assert history.counts() == {**newest, Verdict.NG: 3}
 
 
 def test_pages_join_without_gap_or_overlap_while_the_station_writes(path: Path) -> None:

@@ -206,6 +206,8 @@ def plan_of(history: History, wanted: HistoryFilter) -> str:
         (HistoryFilter(serial="S3"), "inspection_by_serial"),
         (HistoryFilter(lot="L1"), "inspection_by_lot"),
         (HistoryFilter(part="A-12"), "inspection_by_part"),
+        (HistoryFilter(serial="S3", product="disc", verdict=Verdict.NG), "inspection_by_serial"),
+        (HistoryFilter(part="A-12", verdict=Verdict.NG), "inspection_by_part"),
         (HistoryFilter(alarmed=True), "inspection_by_alarm"),
         (HistoryFilter(reason=Reason.DEFECT), "inspection_by_reason"),
         (HistoryFilter(product="disc", verdict=Verdict.NG), "inspection_by_reject"),

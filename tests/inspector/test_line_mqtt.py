@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -105,6 +106,21 @@ def test_a_broker_that_confirms_nothing_hears_that_the_station_is_gone(
             assert station.dropped > 0
             station.__exit__(None, None, None)
         wait_for(lambda: ear.on(f"{ROOT}/state")[-1] == OFFLINE)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="stops a process as POSIX does")
+def test_a_full_queue_has_a_moment_too(broker: Broker, ear: Ear) -> None:
+    with link(broker.port, most_waiting=30) as station:
+        wait_for(lambda: station.connected)
+        with broker.holding_its_breath():
+            write(station, *(f"good {i}" for i in range(40)))
+            assert station.dropped == 10
+            closing = Thread(target=station.__exit__, args=(None, None, None))
+            closing.start()
+            time.sleep(0.3)
+        closing.join(10)
+        wait_for(lambda: ear.on(f"{ROOT}/state")[-1] == OFFLINE)
+    assert serials(ear) == [f"good {i}" for i in range(30)]
 
 
 def test_who_comes_later_finds_the_newest_state(broker: Broker, ear: Ear) -> None:

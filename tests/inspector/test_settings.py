@@ -45,6 +45,7 @@ def test_a_file_is_read_and_its_paths_start_at_its_folder(tmp_path: Path) -> Non
         ("folder:/mnt/parts", "folder:/mnt/parts"),
         ("video:film.mp4", "video:{here}/film.mp4"),
         ("video:0?fps=5", "video:0?fps=5"),
+        (f"video:{'long' * 100}", f"video:{'long' * 100}"),  # no disk has such a name
         ("video:rtsp://cam/1?a=b", "video:rtsp://cam/1?a=b"),
         (
             "genicam:7@drivers/vendor.cti?buffers=32",

@@ -57,9 +57,12 @@ def test_a_disk_that_is_not_there_is_bad(tmp_path: Path) -> None:
     [
         (True, False, "open", Health.GOOD),
         (True, True, "lost", Health.WARNING),  # the line goes on: no alarm
+        (True, None, "connecting", Health.UNKNOWN),
         (False, True, "closed", Health.UNKNOWN),
     ],
 )
-def test_the_site_is_one_of_the_links(is_open: bool, lost: bool, text: str, health: Health) -> None:
+def test_the_site_is_one_of_the_links(
+    is_open: bool, lost: bool | None, text: str, health: Health
+) -> None:
     item = site_item(SITE, lost, open=is_open)
     assert (item.name, item.text, item.health) == ("Site", text, health)
