@@ -178,6 +178,9 @@ def ask_sums(history: History) -> bool:
     print(f"counts() of everything: {timed(history.counts)[0]:.2f} s")
     wanted = HistoryFilter(since=months[5], until=months[5] + MONTH)
     print(f"counts() of a month: {timed(lambda: history.counts(wanted))[0]:.2f} s")
+    for wanted in (HistoryFilter(product=PRODUCTS[0]), HistoryFilter(part=PRODUCTS[0])):
+        name = "product" if wanted.product else "part number"
+        print(f"counts() of a {name}: {timed(lambda w=wanted: history.counts(w))[0]:.2f} s")
     print(f"products(): {timed(history.products)[0] * 1000:.1f} ms")
     return max(seconds) <= PARETO_BAR_S
 

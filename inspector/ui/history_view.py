@@ -83,10 +83,9 @@ class HistoryView(QWidget):
         self._wanted = self.filters.filter()
         self._question += 1
         self.detail.show_row(None)
+        self.summary.clear()
         self.model.reset()
-        wanted, source = self._wanted, self._history
-        self._run(lambda: source.counts(wanted), self._show_counts)
-        self._run(source.products, self.filters.offer_products)
+        self._run(self._history.products, self.filters.offer_products)
 
     def close_background(self) -> None:
         """Let the query in hand end, ask nothing more."""
@@ -97,7 +96,14 @@ class HistoryView(QWidget):
 
     def _ask_page(self, before: str | None) -> None:
         wanted, source = self._wanted, self._history
-        self._run(lambda: source.page(wanted, before=before, limit=PAGE), self.model.add)
+        then = self.model.add if before is not None else self._add_first
+        self._run(lambda: source.page(wanted, before=before, limit=PAGE), then)
+
+    def _add_first(self, records: Sequence[Record]) -> None:
+        """The parts first: to count those of a year takes a second."""
+        wanted, source = self._wanted, self._history
+        self.model.add(records)
+        self._run(lambda: source.counts(wanted), self._show_counts)
 
     def _run(self, work: Callable[[], object], then: Callable[..., None]) -> None:
         asked = self._question

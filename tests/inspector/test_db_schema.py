@@ -229,6 +229,32 @@ def test_each_filter_is_read_off_its_index_without_sorting(
     assert "TEMP B-TREE" not in steps
 
 
+@pytest.mark.parametrize("ranged", [False, True])
+@pytest.mark.parametrize("verdict", [None, *Verdict])
+@pytest.mark.parametrize("product", [None, "disc"])
+def test_counts_are_read_off_indexes_alone(
+    parts: Path, verdict: Verdict | None, product: str | None, ranged: bool
+) -> None:
+    wanted = HistoryFilter(verdict=verdict, product=product)
+    if ranged:
+        wanted = replace(wanted, since=NOON, until=NOON.replace(hour=13))
+    asked: list[Any] = []
+    with History(parts) as history:
+        event.listen(history._engine, "before_cursor_execute", lambda *a: asked.append(a[2:4]))
+        counts, queries = history.counts(wanted), tuple(asked)
+        page = history.page(wanted, limit=1000)
+        with history._engine.connect() as connection:
+            plans = [
+                connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+                for statement, parameters in queries
+                if "count(" in statement
+            ]
+
+    assert counts == {each: sum(row.verdict is each for row in page) for each in Verdict}
+    assert plans
+    assert all("USING COVERING INDEX" in plan[0][3] for plan in plans)
+
+
 def test_pareto_counts_rejects_but_not_those_a_person_has_called_ok(parts: Path) -> None:
     said = "INSERT INTO review VALUES ('{}', '{}', '2026-11-21 1{}:00:00.000000', 'Ada', '{}', '')"
     with Writer(parts) as writer:
