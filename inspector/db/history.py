@@ -231,7 +231,8 @@ def _matches(wanted: HistoryFilter) -> ColumnElement[bool]:
 
 
 def _counts(connection: Connection, wanted: HistoryFilter) -> Mapping[Verdict, int]:
-    """Off indexes alone. None has a product's good parts apart: they are all but the rejects."""
+    """Off indexes, and the rows of a product's rejects. Of its good parts, which are many, no index
+    has both product and verdict: they are all but the rejects."""
 
     def parts(verdict: Verdict | None) -> int:
         query = select(func.count()).where(_matches(replace(wanted, verdict=verdict)))
