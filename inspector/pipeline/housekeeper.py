@@ -133,7 +133,7 @@ class Retention(Beside):
         return self._usage(picture_disk(self._folder))
 
     def _note_room(self, now: datetime) -> None:
-        """Say it once when room becomes less; more room is said by nobody."""
+        """Say it once a run when room becomes less; more room is said by nobody."""
         space = self._space()
         room = _Room.SCARCE if self._is_full() else _Room.ENOUGH
         if space.free < max(self._least_bytes, self._settings.least_free * space.total):

@@ -92,10 +92,8 @@ def test_opening_again_changes_nothing_and_backs_nothing_up(path: Path) -> None:
     with writing(path):
         pass
 
-    assert {each.name for each in path.parent.iterdir()} == {
-        "station.sqlite",
-        "station.sqlite-turn",
-    }
+    names = {each.name for each in path.parent.iterdir()}
+    assert names - {"station.sqlite-turn"} == {"station.sqlite"}  # Windows deletes it by itself
 
 
 def test_a_migration_leaves_a_verified_copy_of_what_was(path: Path, tmp_path: Path) -> None:
