@@ -35,7 +35,7 @@ from inspector.db.tables import DefectRow, InspectionRow, ProductRow
 from inspector.pipeline.inspection import Alarm, Reason, Region, Verdict
 
 MOST_COUNTED: Final = 20_000
-"""Of parts that share a name: each is looked up in its row, 20 µs, and a number may have millions."""
+"""Of parts that share a name: each is looked up in its row, 20 µs, and there may be millions."""
 
 
 @dataclass(frozen=True, slots=True)
