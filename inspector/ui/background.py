@@ -24,6 +24,7 @@ class Background(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="background")
+        self._is_closed = False
         self._done.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def run(
@@ -32,11 +33,14 @@ class Background(QObject):
         then: Callable[[Result], None],
         failed: Callable[[str], None],
     ) -> None:
-        """Call ``work`` on the other thread, then ``then`` or ``failed`` on this one."""
-        self._thread.submit(self._work, work, then, failed)
+        """Call ``work`` on the other thread, then ``then`` or ``failed`` on this one; nothing once
+        it is closed."""
+        if not self._is_closed:
+            self._thread.submit(self._work, work, then, failed)
 
     def close(self) -> None:
         """Drop what waits, let what runs come to its end, deliver nothing more."""
+        self._is_closed = True  # what is on its way comes all the same: Qt has queued it
         self._done.disconnect(self._deliver)
         self._thread.shutdown(wait=True, cancel_futures=True)
 
@@ -56,7 +60,8 @@ class Background(QObject):
 
     @Slot(object)
     def _deliver(self, call: Callable[[], None]) -> None:
-        call()
+        if not self._is_closed:
+            call()
 
 
 def _raise(error: BaseException) -> None:

@@ -27,6 +27,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     recipe = make_recipe(tmp_path / "recipe.json", read_bundle(bundle).sha256, limit=0.5)
     monkeypatch.setattr(assets, "BUNDLE", bundle)
     monkeypatch.setattr("inspector.demo.cli.RECIPE", recipe)
+    monkeypatch.setattr("inspector.demo.cli.GRAB_DEADLINE_MS", 60_000.0)  # on any machine
     monkeypatch.setattr(assets, "user_cache_path", lambda name: tmp_path / "cache")
     return tmp_path / "cache"
 
