@@ -185,13 +185,14 @@ def test_stations_that_send_to_one_file_take_turns(tmp_path: Path, station: Writ
         pass
     sent: list[Item] = []
     Forwarder(station, sent.append).forward_once()
-    with Central(f"sqlite:///{path.as_posix()}") as central, Turns(path, 0).taken():
-        landing = Thread(target=central.receive, args=(sent[0],))
-        landing.start()
-        landing.join(0.3)
-        assert landing.is_alive()
-    landing.join(10)
-    assert not landing.is_alive()
+    with Central(f"sqlite:///{path.as_posix()}") as central:
+        with Turns(path, 0).taken():
+            landing = Thread(target=central.receive, args=(sent[0],))
+            landing.start()
+            landing.join(0.3)
+            assert landing.is_alive()
+        landing.join(30)
+        assert not landing.is_alive()
 
 
 READ_ONLY = "default_transaction_read_only"
