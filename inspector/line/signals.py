@@ -58,8 +58,9 @@ class Result:
     """The answer to the trigger of this number.
 
     ``recorded`` is false where the line answers for itself, since no inspection came of it. Where
-    hardware triggers the camera, nobody has numbered the part yet: it was taken between ``from``
-    and ``until``, in the seconds of the line's timer, which differ for a part that nobody saw.
+    hardware triggers the camera, nobody has numbered the part yet: it was taken between
+    ``taken_from`` and ``taken_until``, in the seconds of the line's timer, which differ for a part
+    that nobody saw.
     """
 
     number: int

@@ -111,25 +111,6 @@ def test_whoever_is_signed_in_leaves_with_the_window(qtbot: QtBot, path: Path) -
         assert at.session.told[-1] == (EventCode.SIGNED_OUT, "olga signed out.")
 
 
-def test_whoever_leaves_with_the_window_does_while_the_run_can_take_it_down(
-    qtbot: QtBot, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with opened(qtbot, path) as at:
-        at.worker.start()
-        sign_in(qtbot, at.window, "olga", PASSWORDS["olga"])
-        qtbot.waitUntil(lambda: at.text == "olga, operator")
-        told: list[EventCode] = []
-        stop = at.worker.stop
-
-        def stop_with(session: ScriptedSession = at.session) -> None:
-            told.append(session.told[-1][0])
-            stop()
-
-        monkeypatch.setattr(at.worker, "stop", stop_with)
-        at.window.close()
-        assert told == [EventCode.SIGNED_OUT]
-
-
 def test_it_all_goes_by_the_keyboard_and_the_line_hears_its_keys(qtbot: QtBot, path: Path) -> None:
     with opened(qtbot, path) as at:
         at.worker.start()
