@@ -121,9 +121,11 @@ class StationLog:
             main(kind, error, trace)
 
         def in_thread(crash: threading.ExceptHookArgs) -> None:
-            if crash.exc_value is not None:
-                self._crashed(crash.exc_value, crash.thread.name if crash.thread else "")
-            threads(crash)
+            try:
+                threads(crash)  # prints in pieces: our line comes after them, not between
+            finally:
+                if crash.exc_value is not None:
+                    self._crashed(crash.exc_value, crash.thread.name if crash.thread else "")
 
         sys.excepthook, threading.excepthook = in_main, in_thread
         stack.callback(setattr, sys, "excepthook", main)
